@@ -1,0 +1,207 @@
+// Package resp builds replies. A Writer is semantic: handlers say what a reply
+// means (a map, a null, a double) and the protocol version chosen by HELLO
+// decides how it looks. RESP2 and RESP3 differ here and nowhere else.
+//
+// The formats follow https://redis.io/docs/latest/develop/reference/protocol-spec/.
+package resp
+
+import (
+	"math"
+	"strconv"
+)
+
+// Protocol versions.
+const (
+	V2 = 2
+	V3 = 3
+)
+
+// Writer appends replies to a buffer. The zero value writes RESP2.
+type Writer struct {
+	buf   []byte
+	proto int
+}
+
+// NewWriter returns a Writer for protocol version proto (V2 or V3).
+func NewWriter(proto int) *Writer { return &Writer{proto: proto} }
+
+// SetProto chooses the protocol version of the replies that follow.
+func (w *Writer) SetProto(proto int) { w.proto = proto }
+
+// Proto is the protocol version in use.
+func (w *Writer) Proto() int {
+	if w.proto == V3 {
+		return V3
+	}
+	return V2
+}
+
+// Bytes is what was written. It is valid until the next write or Reset.
+func (w *Writer) Bytes() []byte { return w.buf }
+
+// Len is the number of bytes written.
+func (w *Writer) Len() int { return len(w.buf) }
+
+// maxKept bounds the memory that an idle Writer holds on to, in bytes.
+const maxKept = 256 << 10
+
+// Reset empties the Writer. A large buffer is given back to the collector.
+func (w *Writer) Reset() {
+	if cap(w.buf) > maxKept {
+		w.buf = nil
+		return
+	}
+	w.buf = w.buf[:0]
+}
+
+// Mark remembers the current end, for Rewind.
+func (w *Writer) Mark() int { return len(w.buf) }
+
+// Rewind forgets everything written since mark.
+func (w *Writer) Rewind(mark int) { w.buf = w.buf[:mark] }
+
+func (w *Writer) line(prefix byte, n int64) {
+	w.buf = append(w.buf, prefix)
+	w.buf = strconv.AppendInt(w.buf, n, 10)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// Status writes a simple string such as OK. It must not contain line breaks.
+func (w *Writer) Status(s string) {
+	w.buf = append(w.buf, '+')
+	w.buf = append(w.buf, s...)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// Error writes an error reply. text starts with its code; line breaks in it
+// become blanks, as in Redis, so that a key in a message cannot end the line.
+func (w *Writer) Error(text string) {
+	w.buf = append(w.buf, '-')
+	for i := range len(text) {
+		c := text[i]
+		if c == '\r' || c == '\n' {
+			c = ' '
+		}
+		w.buf = append(w.buf, c)
+	}
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// Int writes an integer.
+func (w *Writer) Int(n int64) { w.line(':', n) }
+
+// Bool writes a truth value as 1 or 0, the form that Redis's commands use in
+// both protocols.
+func (w *Writer) Bool(b bool) {
+	if b {
+		w.Int(1)
+		return
+	}
+	w.Int(0)
+}
+
+// Bulk writes a binary-safe string.
+func (w *Writer) Bulk(b []byte) {
+	w.line('$', int64(len(b)))
+	w.buf = append(w.buf, b...)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// BulkString is Bulk for a string.
+func (w *Writer) BulkString(s string) {
+	w.line('$', int64(len(s)))
+	w.buf = append(w.buf, s...)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// BulkInt writes n in decimal as a bulk string.
+func (w *Writer) BulkInt(n int64) {
+	var tmp [20]byte
+	w.Bulk(strconv.AppendInt(tmp[:0], n, 10))
+}
+
+// Verbatim writes text with its format ("txt" or "mkd"); RESP2 gets a bulk
+// string.
+func (w *Writer) Verbatim(format, text string) {
+	if w.proto != V3 {
+		w.BulkString(text)
+		return
+	}
+	w.line('=', int64(len(text)+4))
+	w.buf = append(w.buf, format...)
+	w.buf = append(w.buf, ':')
+	w.buf = append(w.buf, text...)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+// Null writes the missing value.
+func (w *Writer) Null() {
+	if w.proto == V3 {
+		w.buf = append(w.buf, "_\r\n"...)
+		return
+	}
+	w.buf = append(w.buf, "$-1\r\n"...)
+}
+
+// NullArray writes the missing array; RESP3 has one null for everything.
+func (w *Writer) NullArray() {
+	if w.proto == V3 {
+		w.Null()
+		return
+	}
+	w.buf = append(w.buf, "*-1\r\n"...)
+}
+
+// Array starts an array of n replies.
+func (w *Writer) Array(n int) { w.line('*', int64(n)) }
+
+// Map starts a map of n pairs; RESP2 gets a flat array of 2n replies.
+func (w *Writer) Map(n int) {
+	if w.proto == V3 {
+		w.line('%', int64(n))
+		return
+	}
+	w.line('*', int64(2*n))
+}
+
+// Set starts a set of n replies; RESP2 gets an array.
+func (w *Writer) Set(n int) {
+	if w.proto == V3 {
+		w.line('~', int64(n))
+		return
+	}
+	w.line('*', int64(n))
+}
+
+// Push starts an out-of-band message of n replies; RESP2 gets an array.
+func (w *Writer) Push(n int) {
+	if w.proto == V3 {
+		w.line('>', int64(n))
+		return
+	}
+	w.line('*', int64(n))
+}
+
+// Double writes a floating point number; RESP2 gets a bulk string.
+func (w *Writer) Double(f float64) {
+	text := formatDouble(f)
+	if w.proto != V3 {
+		w.BulkString(text)
+		return
+	}
+	w.buf = append(w.buf, ',')
+	w.buf = append(w.buf, text...)
+	w.buf = append(w.buf, '\r', '\n')
+}
+
+func formatDouble(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	case math.IsNaN(f):
+		return "nan"
+	}
+	return strconv.FormatFloat(f, 'g', 17, 64)
+}
