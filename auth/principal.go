@@ -1,0 +1,33 @@
+// Package auth knows who may do what: apps with their limits, tokens with
+// their scopes, and the principal that a sign-in yields. It keeps apps and
+// tokens in the store's own reserved namespace and knows no commands.
+package auth
+
+// Principal is who a session is after it signed in.
+type Principal struct {
+	Admin bool
+	App   *App   // the namespace; nil for an admin that looks into none
+	Token *Token // nil for the admin and for an anonymous session of --dev
+}
+
+// Valid tells whether the principal may still act at now (Unix milliseconds):
+// its token is neither revoked nor past its end, its app still exists.
+func (p *Principal) Valid(now int64) bool {
+	if p.App != nil && p.App.Dropped() {
+		return false
+	}
+	t := p.Token
+	return t == nil || !t.revoked.Load() && (t.ExpiresAt == 0 || now < t.ExpiresAt)
+}
+
+// Name is how the principal is called in listings: its namespace, or "admin".
+func (p *Principal) Name() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.Admin:
+		return "admin"
+	default:
+		return p.App.ID.String()
+	}
+}

@@ -1,0 +1,120 @@
+package commands
+
+import (
+	"time"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/kverr"
+)
+
+// verdict is what admission decided.
+type verdict int
+
+const (
+	refuse  verdict = iota // answer the error
+	enqueue                // keep for EXEC
+	execute                // run now
+	done                   // nothing left to decide
+)
+
+// admit is the only way to a handler: every refusal that does not depend on
+// stored data happens here, in this order, whatever the door. (Limits on
+// values, TTLs and growth depend on what a command writes: see limits.go.)
+func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict, error) {
+	argv := r.Argv
+	// It exists.
+	cmd := e.table.lookup(argv[0])
+	if cmd == nil {
+		return nil, refuse, errUnknownCommand(argv)
+	}
+	if cmd.subs != nil && len(argv) > 1 {
+		sub := lookupFold(cmd.subs, argv[1])
+		if sub == nil {
+			return nil, refuse, errUnknownSubcommand(argv[0], argv[1])
+		}
+		cmd = sub
+	}
+	// Its arguments are complete, and the door could keep them.
+	if !cmd.arityFits(len(argv)) {
+		return cmd, refuse, errArity(cmd)
+	}
+	// Its sender has signed in, and the sign-in still holds.
+	p := s.principal
+	if !cmd.has(NoAuth) {
+		if p == nil {
+			return cmd, refuse, errNoAuth
+		}
+		if !p.Valid(now.UnixMilli()) {
+			return cmd, refuse, errSignInEnded
+		}
+	}
+	if r.Refusal != nil {
+		return cmd, refuse, r.Refusal
+	}
+	if p != nil {
+		if err := checkScope(cmd, p); err != nil {
+			return cmd, refuse, err
+		}
+	}
+	// Its keys are allowed here, and the namespace may send one more command.
+	if p != nil && p.App != nil {
+		if err := checkKeys(cmd, argv, p); err != nil {
+			return cmd, refuse, err
+		}
+		if !cmd.has(NoAuth) {
+			if err := checkRate(p.App, now); err != nil {
+				return cmd, refuse, err
+			}
+		}
+	}
+	// It may run inside a transaction, if there is one.
+	if s.multi != nil && !cmd.has(AlwaysNow) {
+		if cmd.has(NoMulti) {
+			return cmd, refuse, errNotInMulti
+		}
+		return cmd, enqueue, nil
+	}
+	return cmd, execute, nil
+}
+
+// checkScope judges a command by what its sender may do at all.
+func checkScope(cmd *Command, p *auth.Principal) error {
+	if cmd.has(Admin) && !p.Admin {
+		return kverr.Newf(kverr.NoPerm, "only the admin may run the '%s' command", cmd.Name)
+	}
+	if p.App == nil {
+		if cmd.usesStore() {
+			return errNoNamespace
+		}
+		return nil
+	}
+	if p.Token == nil {
+		return nil
+	}
+	scope := &p.Token.Scope
+	if scope.ReadOnly && cmd.has(Writes) {
+		return kverr.Newf(kverr.NoPerm, "this token is read-only and may not run the '%s' command", cmd.Name)
+	}
+	if scope.Prefix != "" && cmd.has(WholeNamespace) {
+		return kverr.Newf(kverr.NoPerm, "this token opens only keys that start with its prefix and may not run the '%s' command", cmd.Name)
+	}
+	return nil
+}
+
+// checkKeys judges the keys that the command names.
+func checkKeys(cmd *Command, argv [][]byte, p *auth.Principal) error {
+	if cmd.Keys.First == 0 && cmd.Keys.Find == nil {
+		return nil
+	}
+	limits := p.App.Limits()
+	first, last, step := cmd.keyRange(argv)
+	for i := first; i <= last; i += step {
+		if err := checkKey(limits, argv[i]); err != nil {
+			return err
+		}
+		if p.Token != nil && !p.Token.Allows(borrow(argv[i])) {
+			return kverr.New(kverr.NoPerm, "this token opens only keys that start with its prefix")
+		}
+	}
+	return nil
+}

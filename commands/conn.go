@@ -1,0 +1,202 @@
+package commands
+
+import (
+	"strings"
+
+	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+func connRows() []*Command {
+	return []*Command{
+		{Name: "auth", Arity: -2, Flags: Stateful | NoAuth | NoMulti, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+			Syntax: "[tenant/app | default | admin] token-or-password", Doc: "Signs the connection in to one namespace, or as the admin.", Run: runAuth},
+		{Name: "hello", Arity: -1, Flags: Stateful | NoAuth | NoMulti, ACL: "fast connection", Group: "connection", Since: "6.0.0",
+			Syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+			Doc:    "Chooses RESP2 or RESP3, signs in, and tells about the server.", Run: runHello},
+		{Name: "ping", Arity: -1, Flags: PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+			Syntax: "[message]", Doc: "Answers PONG, or the message.", Run: runPing},
+		{Name: "echo", Arity: 2, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+			Syntax: "message", Doc: "Answers the message.", Run: runEcho},
+		{Name: "select", Arity: 2, Flags: Stateful | CrossDB, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+			Syntax: "0 | 1", Doc: "Chooses the durable database 0 or the ephemeral database 1.", Run: runSelect},
+		{Name: "quit", Arity: -1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+			Doc: "Closes the connection after the replies so far.", Run: runQuit},
+		{Name: "reset", Arity: 1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "6.2.0",
+			Doc: "Returns the connection to the state of a new one.", Run: runReset},
+	}
+}
+
+func runAuth(c *Call) error {
+	user, secret := "", c.arg(1)
+	switch c.argc() {
+	case 2:
+	case 3:
+		user, secret = secret, c.arg(2)
+	default:
+		return errSyntax
+	}
+	if err := c.signIn(user, secret); err != nil {
+		return err
+	}
+	c.Out.Status("OK")
+	return nil
+}
+
+// signIn makes the session a principal's. On failure it stays what it was.
+func (c *Call) signIn(user, secret string) error {
+	p, err := c.Engine.dir.Authenticate(c.Ctx, user, secret)
+	if err != nil {
+		return err
+	}
+	c.Session.become(p)
+	return nil
+}
+
+var (
+	errProtover = kverr.New(kverr.Err, "Protocol version is not an integer or out of range")
+	errNoProto  = kverr.New(kverr.NoProto, "unsupported protocol version")
+	errHello    = kverr.New(kverr.NoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+)
+
+// compatibleVersion is the version of Redis whose behaviour clients may
+// expect.
+const compatibleVersion = "7.0.15"
+
+func runHello(c *Call) error {
+	s := c.Session
+	proto := 0
+	if c.argc() > 1 {
+		n, ok := parseInt(c.Argv[1])
+		if !ok {
+			return errProtover
+		}
+		if n != resp.V2 && n != resp.V3 {
+			return errNoProto
+		}
+		proto = int(n)
+	}
+	var user, secret, name string
+	signIn, setName := false, false
+	for i := 2; i < c.argc(); i++ {
+		more := c.argc() - 1 - i
+		switch word := c.arg(i); {
+		case strings.EqualFold(word, "AUTH") && more >= 2:
+			user, secret, signIn = c.arg(i+1), c.arg(i+2), true
+			i += 2
+		case strings.EqualFold(word, "SETNAME") && more >= 1:
+			name, setName = c.arg(i+1), true
+			if err := checkClientName(name); err != nil {
+				return err
+			}
+			i++
+		default:
+			return kverr.Newf(kverr.Err, "Syntax error in HELLO option '%s'", cString(c.Argv[i], len(c.Argv[i])))
+		}
+	}
+	if signIn {
+		if err := c.signIn(user, secret); err != nil {
+			return err
+		}
+	}
+	if s.principal == nil {
+		return errHello
+	}
+	if setName {
+		name = strings.Clone(name)
+		s.show(func(v *shownState) { v.name = name })
+	}
+	if proto != 0 {
+		s.setProto(proto, c.Out)
+	}
+	c.Out.Map(7)
+	c.Out.BulkString("server")
+	c.Out.BulkString("redis")
+	c.Out.BulkString("version")
+	c.Out.BulkString(compatibleVersion)
+	c.Out.BulkString("proto")
+	c.Out.Int(int64(s.proto))
+	c.Out.BulkString("id")
+	c.Out.Int(s.id)
+	c.Out.BulkString("mode")
+	c.Out.BulkString("standalone")
+	c.Out.BulkString("role")
+	c.Out.BulkString("master")
+	c.Out.BulkString("modules")
+	c.Out.Array(0)
+	return nil
+}
+
+func (s *Session) setProto(proto int, out *resp.Writer) {
+	s.proto = proto
+	out.SetProto(proto)
+	s.show(func(v *shownState) { v.proto = proto })
+}
+
+func runPing(c *Call) error {
+	switch c.argc() {
+	case 1:
+		c.Out.Status("PONG")
+	case 2:
+		c.Out.Bulk(c.Argv[1])
+	default:
+		return errArity(c.Cmd)
+	}
+	return nil
+}
+
+func runEcho(c *Call) error {
+	c.Out.Bulk(c.Argv[1])
+	return nil
+}
+
+// parseDB reads a database number.
+func parseDB(arg []byte) (int, error) {
+	n, ok := parseInt(arg)
+	if !ok {
+		return 0, errNotInteger
+	}
+	if n < 0 || n >= storage.Databases {
+		return 0, errDBIndex
+	}
+	return int(n), nil
+}
+
+func runSelect(c *Call) error {
+	db, err := parseDB(c.Argv[1])
+	if err != nil {
+		return err
+	}
+	c.Session.db = db
+	c.Session.show(func(v *shownState) { v.db = db })
+	c.Out.Status("OK")
+	return nil
+}
+
+func runQuit(c *Call) error {
+	c.Session.closing = true
+	c.Out.Status("OK")
+	return nil
+}
+
+func runReset(c *Call) error {
+	s := c.Session
+	s.become(c.Engine.anonymous)
+	s.setProto(resp.V2, c.Out)
+	s.show(func(v *shownState) { v.name = "" })
+	c.Out.Status("RESET")
+	return nil
+}
+
+var errClientName = kverr.New(kverr.Err, "Client names cannot contain spaces, newlines or special characters.")
+
+// checkClientName accepts what a line of CLIENT LIST can show.
+func checkClientName(name string) error {
+	for i := range len(name) {
+		if name[i] < '!' || name[i] > '~' {
+			return errClientName
+		}
+	}
+	return nil
+}

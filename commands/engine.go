@@ -1,0 +1,116 @@
+// Package commands is the command engine: one table of commands, one
+// admission function, and one way to run a batch. Doors (RESP, HTTP, the Go
+// test double) hand it arguments and send what it replies; they hold no
+// command logic.
+package commands
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// Options configure an Engine.
+type Options struct {
+	Store     storage.Store   // required
+	Directory *auth.Directory // required: apps, tokens, the admin's password
+	// Anonymous is the principal of sessions that did not sign in; nil means
+	// that they may only sign in. Only serve --dev sets it.
+	Anonymous *auth.Principal
+	// Clock gives the time that admission judges by; default time.Now. It should
+	// agree with the store's.
+	Clock func() time.Time
+	Log   *slog.Logger // default discards
+	// Server describes the process for INFO and HELLO.
+	Server ServerInfo
+}
+
+// ServerInfo is what INFO tells about the process.
+type ServerInfo struct {
+	Version    string // Cubby's version
+	Port       int    // TCP port of the RESP door
+	ConfigFile string // path of the configuration file, or empty
+	AppendSync string // always, everysec or no
+	// StoreStats returns further "field:value" lines for INFO's persistence
+	// section; may be nil.
+	StoreStats func() []string
+	// Shutdown is asked to stop the process in an orderly way; may be nil.
+	Shutdown func()
+}
+
+// Engine runs commands. Its methods are safe for concurrent use; a Session
+// belongs to one connection and is used by one goroutine at a time.
+type Engine struct {
+	store     storage.Store
+	dir       *auth.Directory
+	anonymous *auth.Principal
+	clock     func() time.Time
+	log       *slog.Logger
+	server    ServerInfo
+	table     *table
+	started   time.Time
+	runID     string
+
+	nextSession atomic.Int64
+	mu          sync.Mutex // guards sessions
+	sessions    map[int64]*Session
+
+	cursors cursorTable
+	totals  totals
+}
+
+// New returns an Engine on a store and a directory.
+func New(o Options) *Engine {
+	e := &Engine{
+		store:     o.Store,
+		dir:       o.Directory,
+		anonymous: o.Anonymous,
+		clock:     o.Clock,
+		log:       o.Log,
+		server:    o.Server,
+		table:     newTable(),
+		sessions:  make(map[int64]*Session),
+		runID:     newRunID(),
+	}
+	if e.clock == nil {
+		e.clock = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	e.started = e.clock()
+	return e
+}
+
+// Request is one command of a batch. Its arguments belong to the engine from
+// then on (a transaction keeps them until EXEC), and nobody may change them.
+type Request struct {
+	Argv [][]byte // the name first; never empty
+	// Refusal, when set, is a door's reason not to run the command, such as an
+	// argument that was too large to be kept. It is answered in the command's
+	// place, and spoils an open transaction like any refusal.
+	Refusal error
+}
+
+// Wait returns when the replies that depend on s may be sent.
+func (e *Engine) Wait(ctx context.Context, s storage.Seq) error {
+	if s == 0 {
+		return nil
+	}
+	return e.store.Wait(ctx, s)
+}
+
+// Fail replaces the replies of n commands by the error that Wait returned.
+// The caller passes the Writer rewound to where those replies began.
+func (e *Engine) Fail(n int, err error, out *resp.Writer) {
+	text := e.wireText(err)
+	for range n {
+		out.Error(text)
+	}
+}

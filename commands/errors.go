@@ -1,0 +1,97 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// Errors of admission, in Redis's own words where Redis has them.
+var (
+	errNoAuth       = kverr.New(kverr.NoAuth, "Authentication required.")
+	errSignInEnded  = kverr.New(kverr.NoAuth, "the token has expired or was revoked; sign in again")
+	errWrongPass    = kverr.New(kverr.WrongPass, "invalid username-password pair or user is disabled.")
+	errNoNamespace  = kverr.New(kverr.Err, "the admin has no keys of its own").WithHint("APP.USE tenant/app looks into one namespace")
+	errNotInMulti   = kverr.New(kverr.Err, "Command not allowed inside a transaction")
+	errExecAbort    = kverr.New(kverr.ExecAbort, "Transaction discarded because of previous errors.")
+	errPlatform     = kverr.New(kverr.PlatformError, "the server could not complete the command").WithHint("try again; the operator's log has the details")
+	errDiskRefuses  = kverr.New(kverr.Misconf, "the server can't write to its disk: commands that change data are refused until it can").WithHint("reads still work; the operator's log has the details")
+	errShuttingDown = kverr.New(kverr.PlatformError, "the server is shutting down")
+)
+
+// Errors that several families share, in Redis's words.
+var (
+	errNotInteger = kverr.New(kverr.Err, "value is not an integer or out of range")
+	errNotFloat   = kverr.New(kverr.Err, "value is not a valid float")
+	errNoSuchKey  = kverr.New(kverr.Err, "no such key")
+	errOffset     = kverr.New(kverr.Err, "offset is out of range")
+	errDBIndex    = kverr.New(kverr.Err, "DB index is out of range")
+)
+
+func errArity(cmd *Command) error {
+	return kverr.Newf(kverr.Err, "wrong number of arguments for '%s' command", cmd.Name)
+}
+
+// errUnknownCommand follows Redis 7.0: the name cut at 128 bytes, then as many
+// arguments as fit in 128 bytes more.
+func errUnknownCommand(argv [][]byte) error {
+	const room = 128
+	var args strings.Builder
+	for _, a := range argv[1:] {
+		if args.Len() >= room {
+			break
+		}
+		fmt.Fprintf(&args, "'%s' ", cString(a, room-args.Len()))
+	}
+	return kverr.Newf(kverr.Err, "unknown command '%s', with args beginning with: %s", cString(argv[0], room), args.String())
+}
+
+func errUnknownSubcommand(container, sub []byte) error {
+	return kverr.Newf(kverr.Err, "unknown subcommand '%s'. Try %s HELP.", cString(sub, 128), strings.ToUpper(string(container)))
+}
+
+// cString cuts b at n bytes and, like C's %s, at a zero byte.
+func cString(b []byte, n int) []byte {
+	if len(b) > n {
+		b = b[:n]
+	}
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return b
+}
+
+// wireError turns any error into the one that a client sees. What is not
+// meant for clients becomes PLATFORM_ERROR.
+func wireError(err error) *kverr.Error {
+	var e *kverr.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, storage.ErrWriteFailed):
+		return errDiskRefuses.WithCause(err)
+	case errors.Is(err, storage.ErrDropped):
+		return errSignInEnded.WithCause(err)
+	case errors.Is(err, storage.ErrClosed), errors.Is(err, context.Canceled):
+		return errShuttingDown.WithCause(err)
+	case errors.Is(err, auth.ErrWrongPass):
+		return errWrongPass
+	}
+	return errPlatform.WithCause(err)
+}
+
+// wireText is wireError for a reply; it leaves what the client may not know
+// in the log.
+func (e *Engine) wireText(err error) string {
+	w := wireError(err)
+	if cause := w.Unwrap(); cause != nil {
+		e.log.Error("command failed", "code", string(w.Code), "error", cause)
+	}
+	return w.Error()
+}

@@ -1,0 +1,116 @@
+package commands
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// parseInt reads a decimal integer as strictly as Redis: no plus sign, no
+// leading zeros, no blanks.
+func parseInt(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 20 {
+		return 0, false
+	}
+	digits := b
+	if b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || digits[0] == '0' && len(b) > 1 {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		d := uint64(c - '0')
+		if n > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	if b[0] == '-' {
+		if n > 1<<63 {
+			return 0, false
+		}
+		return -int64(n), true //nolint:gosec // 1<<63 negates to itself
+	}
+	if n > math.MaxInt64 {
+		return 0, false
+	}
+	return int64(n), true
+}
+
+// intArg reads argument i, or returns Redis's error for what is no integer.
+func (c *Call) intArg(i int) (int64, error) {
+	n, ok := parseInt(c.Argv[i])
+	if !ok {
+		return 0, errNotInteger
+	}
+	return n, nil
+}
+
+// longDoubleBits is the mantissa of the x87 long double in which Redis
+// computes INCRBYFLOAT.
+const longDoubleBits = 64
+
+// maxLongDoubleExp is the binary exponent beyond which a long double is
+// infinite.
+const maxLongDoubleExp = 16384
+
+// parseLongDouble reads a number as strtold does, as strictly as Redis: no
+// blanks, the whole text, not NaN, within range. Infinity is a number here.
+func parseLongDouble(b []byte) (*big.Float, bool) {
+	if len(b) == 0 || len(b) > 5*1024 {
+		return nil, false
+	}
+	s := strings.ToLower(string(b))
+	unsigned := strings.TrimLeft(s, "+-")
+	if len(s)-len(unsigned) > 1 || strings.ContainsAny(s, "_") {
+		return nil, false
+	}
+	switch {
+	case unsigned == "inf" || unsigned == "infinity":
+		return new(big.Float).SetInf(s[0] == '-'), true
+	case unsigned == "":
+		return nil, false
+	case strings.HasPrefix(unsigned, "0x"):
+		// A C hexadecimal float may leave out its exponent.
+		if !strings.Contains(unsigned, "p") {
+			s += "p0"
+		}
+	case unsigned[0] != '.' && (unsigned[0] < '0' || unsigned[0] > '9'):
+		return nil, false
+	case len(unsigned) > 1 && unsigned[0] == '0' && (unsigned[1] == 'b' || unsigned[1] == 'o'):
+		return nil, false // Go's prefixes, not C's
+	}
+	f, _, err := big.ParseFloat(s, base(unsigned), longDoubleBits, big.ToNearestEven)
+	if err != nil || f.IsInf() || f.MantExp(nil) > maxLongDoubleExp {
+		return nil, false
+	}
+	return f, true
+}
+
+func base(unsigned string) int {
+	if strings.HasPrefix(unsigned, "0x") {
+		return 0
+	}
+	return 10
+}
+
+// formatLongDouble writes f as INCRBYFLOAT replies it: up to 17 decimals, no
+// trailing zeros, no exponent.
+func formatLongDouble(f *big.Float) string {
+	s := f.Text('f', 17)
+	s = strings.TrimRight(s, "0")
+	s = strings.TrimSuffix(s, ".")
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
+
+// appendInt is the stored form of a counter.
+func appendInt(n int64) []byte { return strconv.AppendInt(nil, n, 10) }

@@ -1,0 +1,343 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// maxRun bounds how many neighbouring commands share one transaction, and so
+// how long a batch may keep a namespace's lock.
+const maxRun = 128
+
+// flushAfter is how many bytes of replies Do builds before it hands back to
+// the door, so that a long batch of large replies does not pile up.
+const flushAfter = 1 << 20
+
+// item is one admitted command of a run.
+type item struct {
+	cmd  *Command
+	argv [][]byte
+}
+
+// Do runs commands from the front of batch and appends one reply for each to
+// out. It returns how many it ran, at least one unless the session is closing:
+// the door sends the replies and calls again with the rest. The replies may be
+// sent when Wait(seq) returns; when that fails, Fail takes their place.
+//
+// Neighbouring commands that use the store share one transaction; the writes
+// of each stand or fall on their own.
+func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.Writer) (n int, seq storage.Seq) {
+	now := e.clock()
+	s.last.Store(now.UnixMilli())
+	out.SetProto(s.proto)
+	start := out.Len()
+	r := &s.run
+	r.ctx, r.out, r.now = ctx, out, now
+	for n < len(batch) && !s.closing && out.Len()-start < flushAfter {
+		cmd, v, err := e.admit(s, batch[n], now)
+		// Gather the neighbours of a store command. What admission says of the
+		// first one that does not fit still holds after the run: a run does not
+		// change the session.
+		r.items = r.items[:0]
+		for v == execute && joinsRun(cmd) {
+			r.items = append(r.items, item{cmd, batch[n].Argv})
+			n++
+			if v = done; n < len(batch) && len(r.items) < maxRun {
+				cmd, v, err = e.admit(s, batch[n], now)
+			}
+		}
+		if len(r.items) > 0 {
+			seq = max(seq, r.transact(false))
+		}
+		if v == done {
+			continue
+		}
+		argv := batch[n].Argv
+		n++
+		switch v {
+		case refuse:
+			e.refused(s, cmd, err, out)
+		case enqueue:
+			s.enqueue(cmd, argv, out)
+		default:
+			r.items = append(r.items[:0], item{cmd, argv})
+			seq = max(seq, r.alone())
+		}
+	}
+	if n > 0 {
+		s.lastCmd.Store(e.table.lookup(batch[n-1].Argv[0]))
+	}
+	e.totals.commands.Add(int64(n))
+	return n, seq
+}
+
+// joinsRun tells whether a command may share a transaction with its
+// neighbours.
+func joinsRun(cmd *Command) bool { return cmd.usesStore() && !cmd.has(CrossDB|Stateful|Bulky) }
+
+// refused answers a command that admission turned away.
+func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) {
+	if cmd != nil {
+		cmd.hits.rejected.Add(1)
+	}
+	e.totals.errors.Add(1)
+	if s.multi != nil {
+		s.multi.spoiled = true
+	}
+	out.Error(e.wireText(err))
+}
+
+// run is the state of the commands under way in one session. It lives in the
+// session so that a command allocates nothing of it.
+type run struct {
+	engine  *Engine
+	session *Session
+	ctx     context.Context
+	now     time.Time // of admission
+	out     *resp.Writer
+	mark    int // where the replies of the run begin
+	items   []item
+	txn     *transaction // set while EXEC performs it
+	watched []watchedKey // of txn
+	homeDB  int          // the session's database when the run began
+	keys    []string
+
+	bases  [storage.Databases]storage.Tx
+	stages [storage.Databases]stage
+	call   Call
+	seq    storage.Seq // of a command that waits by itself
+
+	// The closures handed to the store, made once.
+	inOne, inFirst, inSecond func(storage.Tx) error
+	second                   storage.Namespace
+	writing                  bool
+}
+
+func (r *run) init(e *Engine, s *Session) {
+	r.engine, r.session = e, s
+	r.inOne = func(tx storage.Tx) error {
+		r.bases[r.homeDB] = tx
+		return r.perform()
+	}
+	r.inFirst = func(tx storage.Tx) error {
+		r.bases[storage.Durable] = tx
+		_, err := r.open(r.second, nil, r.inSecond)
+		return err
+	}
+	r.inSecond = func(tx storage.Tx) error {
+		r.bases[storage.Ephemeral] = tx
+		return r.perform()
+	}
+}
+
+// alone performs the single command in items: one that needs no store, or
+// both databases, or that changes the session.
+func (r *run) alone() storage.Seq {
+	cmd := r.items[0].cmd
+	if cmd.usesStore() {
+		return r.transact(cmd.has(CrossDB))
+	}
+	r.seq = 0
+	r.begin()
+	_ = r.perform() // without a transaction nothing can fail as a whole
+	return r.seq
+}
+
+func (r *run) begin() {
+	r.mark = r.out.Mark()
+	r.homeDB = r.session.db
+	r.bases = [storage.Databases]storage.Tx{}
+}
+
+// transact performs the items in one transaction over the session's database,
+// or over both.
+func (r *run) transact(both bool) storage.Seq {
+	r.begin()
+	r.writing = false
+	for i := range r.items {
+		if r.items[i].cmd.has(Writes) {
+			r.writing = true
+			break
+		}
+	}
+	seq, err := r.enter(both)
+	if err == nil {
+		return seq
+	}
+	r.out.Rewind(r.mark)
+	r.session.db = r.homeDB
+	if errors.Is(err, storage.ErrWriteFailed) && r.txn == nil && len(r.items) > 1 {
+		// One of several could not be written. Apart, those that only read
+		// still get their answers.
+		all := r.items
+		for i := range all {
+			r.items = all[i : i+1]
+			seq = max(seq, r.transact(both))
+		}
+		r.items = all
+		return seq
+	}
+	r.failAll(err)
+	return seq
+}
+
+// failAll answers every item with the error that their transaction ended in.
+func (r *run) failAll(err error) {
+	text := r.engine.wireText(err)
+	if r.txn != nil {
+		r.out.Error(text) // EXEC is one reply
+		return
+	}
+	for range r.items {
+		r.out.Error(text)
+	}
+}
+
+// enter opens the databases and performs the items inside. Database 0 is
+// always entered before 1, so that two sessions cannot wait for each other.
+func (r *run) enter(both bool) (storage.Seq, error) {
+	if !both {
+		ns, err := r.engine.namespace(r.ctx, r.session, r.homeDB)
+		if err != nil {
+			return 0, err
+		}
+		return r.open(ns, r.namedKeys(), r.inOne)
+	}
+	first, err := r.engine.namespace(r.ctx, r.session, storage.Durable)
+	if err != nil {
+		return 0, err
+	}
+	if r.second, err = r.engine.namespace(r.ctx, r.session, storage.Ephemeral); err != nil {
+		return 0, err
+	}
+	return r.open(first, nil, r.inFirst)
+}
+
+func (r *run) open(ns storage.Namespace, keys []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	if r.writing {
+		return ns.Update(r.ctx, keys, fn)
+	}
+	return ns.View(r.ctx, keys, fn)
+}
+
+// namedKeys lists the keys that the items name, or nil when one of them may
+// touch others.
+func (r *run) namedKeys() []string {
+	r.keys = r.keys[:0]
+	for i := range r.items {
+		it := &r.items[i]
+		if it.cmd.has(WholeNamespace) {
+			return nil
+		}
+		first, last, step := it.cmd.keyRange(it.argv)
+		for k := first; k <= last; k += step {
+			r.keys = append(r.keys, borrow(it.argv[k]))
+		}
+	}
+	for i := range r.watched {
+		r.keys = append(r.keys, r.watched[i].key)
+	}
+	return r.keys
+}
+
+// perform runs the items on the open transactions. It may be called again
+// from the start by the store, so it first takes back what it did outside.
+func (r *run) perform() error {
+	s := r.session
+	r.out.Rewind(r.mark)
+	if r.txn != nil {
+		s.db = r.homeDB
+		if !r.watchesHold() {
+			r.out.NullArray()
+			return nil
+		}
+		r.out.Array(len(r.items))
+	}
+	for i := range r.items {
+		if err := r.invoke(&r.items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invoke runs one command and keeps its writes, or answers its error and keeps
+// none. It returns an error only when the whole transaction must be given up.
+func (r *run) invoke(it *item) error {
+	cmd, s := it.cmd, r.session
+	c := &r.call
+	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, db: s.db, stages: &r.stages}
+	if p := s.principal; p != nil && p.App != nil {
+		c.Limits = p.App.Limits()
+	}
+	base := r.bases[s.db]
+	switch {
+	case base == nil:
+		c.Now = r.now.UnixMilli()
+	case cmd.has(CrossDB):
+		for db, tx := range r.bases {
+			r.stages[db].reset(tx)
+		}
+		c.Tx, c.Now = &r.stages[s.db], base.Now()
+	case cmd.has(Writes):
+		r.stages[s.db].reset(base)
+		c.Tx, c.Now = &r.stages[s.db], base.Now()
+	default:
+		c.Tx, c.Now = base, base.Now()
+	}
+	mark := r.out.Mark()
+	err := r.guarded(c)
+	if err == nil && c.Tx != nil && cmd.has(Writes) {
+		var fatal error
+		if err, fatal = r.keep(c); fatal != nil {
+			return fatal
+		}
+	}
+	cmd.hits.calls.Add(1)
+	if err != nil {
+		cmd.hits.failed.Add(1)
+		r.engine.totals.errors.Add(1)
+		r.out.Rewind(mark)
+		r.out.Error(r.engine.wireText(err))
+	}
+	return nil
+}
+
+// keep judges the command's writes against the cap and hands them to the
+// transaction. A refusal concerns the command, fatal the whole transaction.
+func (r *run) keep(c *Call) (refusal, fatal error) {
+	from, to := c.db, c.db
+	if c.Cmd.has(CrossDB) {
+		from, to = 0, storage.Databases-1
+	}
+	if c.Cmd.has(Grows) {
+		for db := from; db <= to; db++ {
+			if err := checkGrowth(c.Limits, db, &r.stages[db]); err != nil {
+				return err, nil
+			}
+		}
+	}
+	for db := from; db <= to; db++ {
+		if err := r.stages[db].commit(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// guarded runs the handler. A panic is a fault of ours: the client gets
+// PLATFORM_ERROR, the log the stack, and nothing of the command is kept.
+func (r *run) guarded(c *Call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.engine.log.Error("panic in a command", "command", c.Cmd.Name, "panic", p, "stack", string(debug.Stack()))
+			err = errPlatform
+		}
+	}()
+	return c.Cmd.Run(c)
+}

@@ -1,0 +1,148 @@
+package commands
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// SessionOptions describe the connection that a Session stands for.
+type SessionOptions struct {
+	Door   string // "resp" or "http"
+	Remote string // the peer's address as listings show it
+	Local  string // our address
+	// Kill closes the connection from another goroutine; may be nil.
+	Kill func()
+}
+
+// Session is what the engine remembers of one connection. It is used by one
+// goroutine at a time; what CLIENT LIST shows of it to others is guarded.
+type Session struct {
+	id      int64
+	opts    SessionOptions
+	created time.Time
+
+	principal *auth.Principal // nil before sign-in
+	db        int
+	proto     int
+	spaces    [storage.Databases]storage.Namespace // opened on first use
+	multi     *transaction
+	watched   []watchedKey
+	closing   bool
+
+	run    run  // the state of the run under way, kept to spare allocations
+	txnRun *run // the same for EXEC; made at the first one
+
+	mu      sync.Mutex // guards shown
+	shown   shownState
+	last    atomic.Int64            // Unix milliseconds of the last command
+	lastCmd atomic.Pointer[Command] // the last command admitted
+}
+
+// shownState is what other connections may see of a session.
+type shownState struct {
+	name       string
+	libName    string
+	libVersion string
+	principal  *auth.Principal
+	db         int
+	proto      int
+	multi      int // queued commands, -1 outside MULTI
+	watched    int
+}
+
+// NewSession registers a connection with the engine.
+func (e *Engine) NewSession(o SessionOptions) *Session {
+	now := e.clock()
+	s := &Session{
+		id:        e.nextSession.Add(1),
+		opts:      o,
+		created:   now,
+		principal: e.anonymous,
+		proto:     resp.V2,
+	}
+	s.run.init(e, s)
+	s.last.Store(now.UnixMilli())
+	s.shown = shownState{principal: e.anonymous, proto: resp.V2, multi: -1}
+	e.mu.Lock()
+	e.sessions[s.id] = s
+	e.mu.Unlock()
+	e.totals.connections.Add(1)
+	return s
+}
+
+// EndSession forgets a connection.
+func (e *Engine) EndSession(s *Session) {
+	e.mu.Lock()
+	delete(e.sessions, s.id)
+	e.mu.Unlock()
+}
+
+// SignedIn tells whether the session has a principal. Doors allow more before
+// and after: see the guard's bounds.
+func (s *Session) SignedIn() bool { return s.principal != nil }
+
+// Closing tells whether the door should close the connection after it sent
+// the replies so far.
+func (s *Session) Closing() bool { return s.closing }
+
+// namespace returns the session's namespace in database db, opening it on
+// first use.
+func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Namespace, error) {
+	if ns := s.spaces[db]; ns != nil {
+		return ns, nil
+	}
+	ns, err := e.store.Namespace(ctx, db, s.principal.App.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.spaces[db] = ns
+	return ns, nil
+}
+
+// become gives the session another principal. Nothing of the former one may
+// stay: transaction, watched keys, open namespaces.
+func (s *Session) become(p *auth.Principal) {
+	s.principal = p
+	s.db = 0
+	s.forgetNamespace()
+	s.show(func(v *shownState) { v.principal, v.db = p, 0 })
+}
+
+// forgetNamespace drops everything that belongs to the namespace in use.
+func (s *Session) forgetNamespace() {
+	s.spaces = [storage.Databases]storage.Namespace{}
+	s.multi = nil
+	s.watched = nil
+	s.show(func(v *shownState) { v.multi, v.watched = -1, 0 })
+}
+
+func (s *Session) show(change func(*shownState)) {
+	s.mu.Lock()
+	change(&s.shown)
+	s.mu.Unlock()
+}
+
+func (s *Session) snapshot() shownState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown
+}
+
+// maySee tells whether an app's session may see other in listings: an
+// app sees only connections of its own namespace, the admin sees all.
+func (s *Session) maySee(other shownState) bool {
+	switch {
+	case s.principal.Admin:
+		return true
+	case other.principal == nil || other.principal.Admin:
+		return false
+	default:
+		return other.principal.App.ID == s.principal.App.ID
+	}
+}

@@ -1,0 +1,150 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Flag says how the engine treats a command. Flags, never names, decide what
+// admission refuses and how a command runs.
+type Flag uint32
+
+// The flags of a command.
+const (
+	Reads          Flag = 1 << iota // reads entries: runs inside a transaction
+	Writes                          // may write entries: runs inside an updating transaction
+	Grows                           // may add keys or bytes: refused at the cap
+	Stateful                        // changes the connection's state: ends the run before it
+	NoAuth                          // answers before sign-in
+	NoMulti                         // may not be queued in a transaction
+	AlwaysNow                       // runs at once even inside MULTI
+	Admin                           // only for the admin
+	PubSub                          // allowed while subscribed in RESP2
+	CrossDB                         // may touch both databases of the namespace
+	WholeNamespace                  // sees keys that its arguments do not name
+	Bulky                           // may have a large reply: shares no transaction with its neighbours
+)
+
+// KeySpec says which arguments are keys, in Redis's terms: the first and last
+// position (negative counts from the end) and the step between them. First 0
+// is a command without keys.
+type KeySpec struct {
+	First, Last, Step int
+	// Find overrides the positions for commands whose options precede the keys.
+	Find func(argv [][]byte) (first, last, step int)
+}
+
+// Command is one row of the table: everything the rest of the program knows
+// about a command.
+type Command struct {
+	Name   string // lower case; a subcommand is "container|name"
+	Arity  int    // number of arguments with the name; negative is a minimum
+	Flags  Flag
+	Keys   KeySpec
+	ACL    string // ACL categories without the at sign, separated by blanks
+	Group  string // chapter of the documentation
+	Since  string // version of Redis, or of Cubby for its own commands
+	Syntax string // arguments as documentation shows them
+	Doc    string // one line
+	Run    func(*Call) error
+
+	subs map[string]*Command // of a container, by lower-case name
+	hits stats
+}
+
+func (c *Command) has(f Flag) bool { return c.Flags&f != 0 }
+
+// usesStore tells whether the command runs inside a transaction.
+func (c *Command) usesStore() bool { return c.has(Reads | Writes) }
+
+// arityFits tells whether argc arguments, the name included, are acceptable.
+func (c *Command) arityFits(argc int) bool {
+	if c.Arity < 0 {
+		return argc >= -c.Arity
+	}
+	return argc == c.Arity
+}
+
+// keyRange returns the positions of the keys in argv: for i := first; i <= last; i += step.
+// A command without keys gets an empty range.
+func (c *Command) keyRange(argv [][]byte) (first, last, step int) {
+	k := &c.Keys
+	first, last, step = k.First, k.Last, k.Step
+	if k.Find != nil {
+		first, last, step = k.Find(argv)
+	}
+	if first == 0 {
+		return 1, 0, 1
+	}
+	if last < 0 {
+		last += len(argv)
+	}
+	return first, min(last, len(argv)-1), step
+}
+
+// table holds every command by its lower-case name. Containers hold their
+// subcommands.
+type table struct {
+	byName map[string]*Command
+	rows   []*Command // top-level rows in the order of the families
+}
+
+// families lists the row sets of the family files, in the order in which the
+// documentation shows them.
+func families() [][]*Command {
+	return [][]*Command{
+		stringRows(), counterRows(), keyRows(), expireRows(), scanRows(), txnRows(), kvRows(),
+		connRows(), clientRows(), serverRows(), introspectionRows(), adminRows(),
+	}
+}
+
+func newTable() *table {
+	t := &table{byName: make(map[string]*Command)}
+	for _, rows := range families() {
+		for _, row := range rows {
+			t.add(row)
+		}
+	}
+	return t
+}
+
+func (t *table) add(row *Command) {
+	if parent, sub, ok := strings.Cut(row.Name, "|"); ok {
+		container := t.byName[parent]
+		if container.subs == nil {
+			container.subs = make(map[string]*Command)
+		}
+		if _, dup := container.subs[sub]; dup {
+			panic(fmt.Sprintf("command %s stands twice in the table", row.Name))
+		}
+		container.subs[sub] = row
+		return
+	}
+	if _, dup := t.byName[row.Name]; dup {
+		panic(fmt.Sprintf("command %s stands twice in the table", row.Name))
+	}
+	t.byName[row.Name] = row
+	t.rows = append(t.rows, row)
+}
+
+// maxNameLen is longer than any command's name.
+const maxNameLen = 32
+
+// lookup finds a command without allocating; nil when there is none.
+func (t *table) lookup(name []byte) *Command {
+	return lookupFold(t.byName, name)
+}
+
+func lookupFold(m map[string]*Command, name []byte) *Command {
+	if len(name) > maxNameLen {
+		return nil
+	}
+	var folded [maxNameLen]byte
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		folded[i] = c
+	}
+	return m[string(folded[:len(name)])]
+}

@@ -1,0 +1,175 @@
+package commands
+
+import (
+	"strings"
+
+	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+func txnRows() []*Command {
+	return []*Command{
+		{Name: "multi", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "1.2.0",
+			Doc: "Starts a transaction: commands are queued until EXEC.", Run: runMulti},
+		{Name: "exec", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "slow transaction", Group: "transactions", Since: "1.2.0",
+			Doc: "Runs the queued commands as one atomic step.", Run: runExec},
+		{Name: "discard", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "2.0.0",
+			Doc: "Forgets the queued commands and the watched keys.", Run: runDiscard},
+		{Name: "watch", Arity: -2, Flags: Reads | AlwaysNow, Keys: KeySpec{First: 1, Last: -1, Step: 1},
+			ACL: "fast transaction", Group: "transactions", Since: "2.2.0", Syntax: "key [key ...]",
+			Doc: "Makes the next EXEC do nothing if one of the keys changes before it.", Run: runWatch},
+		{Name: "unwatch", Arity: 1, Flags: Stateful, ACL: "fast transaction", Group: "transactions", Since: "2.2.0",
+			Doc: "Forgets the watched keys.", Run: runUnwatch},
+	}
+}
+
+// transaction is what MULTI collects.
+type transaction struct {
+	items   []item
+	spoiled bool // a command was refused: EXEC will do nothing
+}
+
+// watchedKey is a key and the version that WATCH saw; 0 is a missing key.
+// Deletion and expiry are changes like any other.
+type watchedKey struct {
+	db      int
+	key     string
+	version uint64
+}
+
+// enqueue keeps an admitted command for EXEC.
+func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) {
+	s.multi.items = append(s.multi.items, item{cmd, argv})
+	s.show(func(v *shownState) { v.multi = len(s.multi.items) })
+	out.Status("QUEUED")
+}
+
+func runMulti(c *Call) error {
+	if c.Session.multi != nil {
+		return kverr.New(kverr.Err, "MULTI calls can not be nested")
+	}
+	c.Session.multi = &transaction{}
+	c.Session.show(func(v *shownState) { v.multi = 0 })
+	c.Out.Status("OK")
+	return nil
+}
+
+func runDiscard(c *Call) error {
+	if c.Session.multi == nil {
+		return kverr.New(kverr.Err, "DISCARD without MULTI")
+	}
+	c.Session.endTransaction()
+	c.Out.Status("OK")
+	return nil
+}
+
+// endTransaction leaves MULTI and forgets the watched keys.
+func (s *Session) endTransaction() {
+	s.multi = nil
+	s.unwatch()
+	s.show(func(v *shownState) { v.multi = -1 })
+}
+
+func (s *Session) unwatch() {
+	if s.watched == nil {
+		return
+	}
+	s.watched = nil
+	s.show(func(v *shownState) { v.watched = 0 })
+}
+
+func runExec(c *Call) error {
+	s := c.Session
+	txn := s.multi
+	if txn == nil {
+		return kverr.New(kverr.Err, "EXEC without MULTI")
+	}
+	defer s.endTransaction()
+	s.multi = nil // what runs below is not queued again
+	if txn.spoiled {
+		return errExecAbort
+	}
+	s.run.seq = c.Engine.execute(c, txn)
+	return nil
+}
+
+// execute performs a whole transaction as one step, in a run of its own
+// because EXEC is itself under way in the session's.
+func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
+	s := c.Session
+	if s.txnRun == nil {
+		s.txnRun = new(run)
+		s.txnRun.init(e, s)
+	}
+	r := s.txnRun
+	r.ctx, r.out, r.now = c.Ctx, c.Out, s.run.now
+	r.items, r.txn, r.watched = txn.items, txn, s.watched
+	defer func() { r.items, r.txn, r.watched = nil, nil, nil }()
+	store, both := false, false
+	for i := range txn.items {
+		store = store || txn.items[i].cmd.usesStore()
+		both = both || txn.items[i].cmd.has(CrossDB)
+	}
+	for i := range s.watched {
+		store = true
+		both = both || s.watched[i].db != s.db
+	}
+	if store || both && s.principal.App != nil {
+		return r.transact(both)
+	}
+	r.begin()
+	_ = r.perform() // without a transaction nothing can fail as a whole
+	return 0
+}
+
+// watchesHold tells whether no watched key changed since WATCH.
+func (r *run) watchesHold() bool {
+	for i := range r.watched {
+		w := &r.watched[i]
+		e, err := r.bases[w.db].Get(w.key)
+		if err != nil && err != storage.ErrNotFound { //nolint:errorlint // stores return the sentinel itself
+			return false
+		}
+		if e.Version != w.version {
+			return false
+		}
+	}
+	return true
+}
+
+func runWatch(c *Call) error {
+	s := c.Session
+	if s.multi != nil {
+		return kverr.New(kverr.Err, "WATCH inside MULTI is not allowed")
+	}
+	for i := 1; i < c.argc(); i++ {
+		key := c.arg(i)
+		if s.watches(c.db, key) {
+			continue // the first look counts, as in Redis
+		}
+		e, _, err := c.get(key)
+		if err != nil {
+			return err
+		}
+		s.watched = append(s.watched, watchedKey{c.db, strings.Clone(key), e.Version})
+	}
+	s.show(func(v *shownState) { v.watched = len(s.watched) })
+	c.Out.Status("OK")
+	return nil
+}
+
+func (s *Session) watches(db int, key string) bool {
+	for i := range s.watched {
+		if s.watched[i].db == db && s.watched[i].key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func runUnwatch(c *Call) error {
+	c.Session.unwatch()
+	c.Out.Status("OK")
+	return nil
+}
