@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// App is one namespace that the platform opened. All sessions of the
+// namespace share one App, so that a changed limit holds from the next
+// command on.
+type App struct {
+	ID        storage.ID
+	CreatedAt int64 // Unix milliseconds
+
+	limits    atomic.Pointer[Limits]
+	overrides atomic.Pointer[Overrides]
+	limiter   atomic.Pointer[rate.Limiter]
+	dropped   atomic.Bool
+}
+
+// NewApp returns an app that is not kept anywhere.
+func NewApp(id storage.ID, limits Limits) *App {
+	a := &App{ID: id}
+	a.SetLimits(limits)
+	return a
+}
+
+// Limits are the limits in force. The result must not be changed.
+func (a *App) Limits() *Limits { return a.limits.Load() }
+
+// Overrides are those of the limits that were set for this app; the others are
+// the defaults. The result must not be changed.
+func (a *App) Overrides() Overrides {
+	if o := a.overrides.Load(); o != nil {
+		return *o
+	}
+	return nil
+}
+
+// SetLimits puts limits in force for everyone who holds the App.
+func (a *App) SetLimits(limits Limits) {
+	a.limits.Store(&limits)
+	if limits.CommandsPerSecond == 0 {
+		a.limiter.Store(nil)
+		return
+	}
+	n := limits.CommandsPerSecond
+	if old := a.limiter.Load(); old == nil || old.Limit() != rate.Limit(n) {
+		a.limiter.Store(rate.NewLimiter(rate.Limit(n), n))
+	}
+}
+
+// TakeCommand spends one command of the namespace's rate at now. When there
+// is none left it spends nothing and returns how long to wait.
+func (a *App) TakeCommand(now time.Time) (wait time.Duration) {
+	l := a.limiter.Load()
+	if l == nil {
+		return 0
+	}
+	r := l.ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// Dropped tells whether the app was erased.
+func (a *App) Dropped() bool { return a.dropped.Load() }
+
+// override puts o over the defaults in force. Errors: *InputError; nothing is
+// changed then.
+func (a *App) override(o Overrides, defaults Limits) error {
+	limits, err := o.on(defaults)
+	if err != nil {
+		return err
+	}
+	a.overrides.Store(&o)
+	a.SetLimits(limits)
+	return nil
+}

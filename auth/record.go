@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// directoryID is the namespace in which apps and tokens live. No tenant may
+// start with an underscore, so nobody can address it.
+var directoryID = storage.ID{Tenant: "_cubby", App: "directory"}
+
+// Keys of the directory are one of these and a name.
+const (
+	appKey   = "app:"   // and tenant/app
+	dropKey  = "drop:"  // and tenant/app: an app that is gone and whose data is still to be erased
+	tokenKey = "token:" // and the token's id
+)
+
+// appRecord is an app as it is stored.
+type appRecord struct {
+	CreatedAt int64     `json:"created_at"` // Unix milliseconds
+	Limits    Overrides `json:"limits,omitempty"`
+}
+
+// tokenRecord is a token as it is stored. Hash and Prefix are any bytes, which
+// JSON keeps in base64.
+type tokenRecord struct {
+	App       string   `json:"app"` // tenant/app
+	Hash      []byte   `json:"sha256"`
+	Name      string   `json:"name,omitempty"`
+	CreatedAt int64    `json:"created_at"` // Unix milliseconds
+	ReadOnly  bool     `json:"read_only,omitempty"`
+	Prefix    []byte   `json:"prefix,omitempty"`
+	ExpiresAt int64    `json:"expires_at,omitempty"` // Unix milliseconds
+	Origins   []string `json:"origins,omitempty"`
+}
+
+func (t *Token) record() tokenRecord {
+	return tokenRecord{
+		App: t.App.String(), Hash: t.hash[:], Name: t.Name, CreatedAt: t.CreatedAt,
+		ReadOnly: t.ReadOnly, Prefix: []byte(t.Prefix), ExpiresAt: t.ExpiresAt, Origins: t.Origins,
+	}
+}
+
+func (r *tokenRecord) token(id string, app storage.ID) (*Token, error) {
+	t := &Token{ID: id, App: app, Name: r.Name, CreatedAt: r.CreatedAt, Scope: Scope{
+		ReadOnly: r.ReadOnly, Prefix: string(r.Prefix), ExpiresAt: r.ExpiresAt, Origins: r.Origins,
+	}}
+	if copy(t.hash[:], r.Hash) != len(t.hash) {
+		return nil, fmt.Errorf("its hash has %d bytes", len(r.Hash))
+	}
+	return t, nil
+}
+
+// put writes a record under a key of the directory.
+func put(tx storage.Tx, key string, record any) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	return tx.Set(key, storage.Entry{Value: text})
+}
+
+// load takes over one stored record. The keys come in order, so an app comes
+// before its tokens.
+func (d *Directory) load(key string, text []byte) error {
+	switch {
+	case strings.HasPrefix(key, appKey):
+		return d.loadApp(key[len(appKey):], text)
+	case strings.HasPrefix(key, dropKey):
+		id, err := ParseID(key[len(dropKey):])
+		if err != nil {
+			return err
+		}
+		d.erasing[id] = struct{}{}
+		return nil
+	case strings.HasPrefix(key, tokenKey):
+		return d.loadToken(key[len(tokenKey):], text)
+	}
+	return fmt.Errorf("this version does not know such a record")
+}
+
+func (d *Directory) loadApp(name string, text []byte) error {
+	id, err := ParseID(name)
+	if err != nil {
+		return err
+	}
+	var r appRecord
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	app := &App{ID: id, CreatedAt: r.CreatedAt}
+	if err := app.override(r.Limits, d.defaults); err != nil {
+		return err
+	}
+	d.apps[id] = &member{app: app, tokens: make(map[string]*Token)}
+	return nil
+}
+
+func (d *Directory) loadToken(id string, text []byte) error {
+	var r tokenRecord
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	app, err := ParseID(r.App)
+	if err != nil {
+		return err
+	}
+	m := d.apps[app]
+	if m == nil {
+		return fmt.Errorf("its app %s is missing", app)
+	}
+	t, err := r.token(id, app)
+	if err != nil {
+		return err
+	}
+	d.tokens[id], m.tokens[id] = t, t
+	return nil
+}

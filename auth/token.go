@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"math/big"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// Token is a secret's public half: what it opens and what it may do there.
+type Token struct {
+	ID        string // 16 letters and digits, never a secret
+	App       storage.ID
+	Name      string // the admin's word for it; may be empty
+	CreatedAt int64  // Unix milliseconds
+	Scope
+
+	hash    digest
+	revoked atomic.Bool
+}
+
+// Scope is what a token may do in its namespace. The zero value may do
+// everything, for ever.
+type Scope struct {
+	ReadOnly  bool
+	Prefix    string   // only keys that start with it; empty is all
+	ExpiresAt int64    // Unix milliseconds; 0 is never
+	Origins   []string // web origins it may be used from; empty is none
+}
+
+// Allows tells whether the scope covers key.
+func (s *Scope) Allows(key string) bool {
+	return s.Prefix == "" || strings.HasPrefix(key, s.Prefix)
+}
+
+// check judges a scope that the admin asks for. Errors: *InputError.
+func (s *Scope) check(l *Limits, now int64) error {
+	if len(s.Prefix) > l.KeyBytes {
+		return inputErrorf("the prefix is %d bytes long; keys of this app have at most %d", len(s.Prefix), l.KeyBytes)
+	}
+	if s.ExpiresAt != 0 && s.ExpiresAt <= now {
+		return inputErrorf("the token's end has passed already")
+	}
+	for _, o := range s.Origins {
+		if err := checkOrigin(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOrigin accepts what a browser sends as Origin: scheme, host and perhaps
+// a port. Browsers send it in lower case and compare byte for byte, and so do
+// we.
+func checkOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" || s != strings.ToLower(u.Scheme+"://"+u.Host) {
+		return inputErrorf("%q is not a web origin; write it as browsers send it, in lower case and without a path: https://app.example.com or http://localhost:3000", s)
+	}
+	return nil
+}
+
+// maxTokenName is the longest name of a token, in bytes.
+const maxTokenName = 128
+
+func checkTokenName(s string) error {
+	if len(s) > maxTokenName {
+		return inputErrorf("the token's name is %d bytes long; at most %d are allowed", len(s), maxTokenName)
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return inputErrorf("the token's name %q has control characters or is not UTF-8", s)
+	}
+	return nil
+}
+
+// Token secrets read cub_<id>_<secret>. The parts are letters and digits, so
+// that a double click selects all of it, and the prefix lets scanners for
+// leaked secrets find it.
+const (
+	tokenPrefix = "cub_"
+	tokenIDLen  = 16
+	secretLen   = 43 // digits of 256 bits in base 62
+)
+
+// digest is the SHA-256 of a secret. A slow hash would add nothing: the
+// secrets have 256 random bits, there is nothing to guess from.
+type digest [sha256.Size]byte
+
+// noDigest is compared where there is no token, so that the time an answer
+// takes does not tell whether the id exists. No known text has it.
+var noDigest digest
+
+// mintToken returns a new id, the secret that is handed out once, and what is
+// kept of it.
+func mintToken() (id, secret string, hash digest) {
+	id = strings.ToLower(rand.Text()[:tokenIDLen])
+	var bits [32]byte
+	_, _ = rand.Read(bits[:]) // never fails: crypto/rand ends the process instead
+	digits := new(big.Int).SetBytes(bits[:]).Text(62)
+	secret = tokenPrefix + id + "_" + strings.Repeat("0", secretLen-len(digits)) + digits
+	return id, secret, sha256.Sum256([]byte(secret))
+}
+
+// tokenID returns the id part of a token's secret. What it returns for
+// anything else is nobody's id.
+func tokenID(secret string) string {
+	rest, ok := strings.CutPrefix(secret, tokenPrefix)
+	if !ok || len(rest) <= tokenIDLen || rest[tokenIDLen] != '_' {
+		return ""
+	}
+	return rest[:tokenIDLen]
+}
