@@ -1,0 +1,169 @@
+// Package config reads Cubby's configuration: a file in redis.conf's syntax
+// and the command line's --directive words. One table of directives decides
+// what is understood; defaults, checks, error texts and the documentation are
+// all taken from it.
+package config
+
+import (
+	"io"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config holds every directive's value. Its zero value is not usable: start
+// from Default, Load or Parse.
+type Config struct {
+	Bind           []Address   // TCP addresses to listen on; empty is none
+	Port           int         // TCP port; 0 is no TCP
+	UnixSocket     string      // path of a unix socket; empty is none
+	UnixSocketPerm fs.FileMode // permission bits of UnixSocket; 0 leaves the umask's
+	ProtectedMode  bool        // only local clients while no password is configured
+
+	RequirePass string // the admin's password; empty is not configured here
+
+	Timeout      time.Duration // closes clients idle for longer; 0 is never
+	TCPKeepAlive time.Duration // time between keepalive probes; 0 is none
+	MaxClients   int           // connections at the same time
+
+	ClientQueryBufferLimit   int64         // bytes of the largest request
+	ProtoMaxBulkLen          int64         // bytes of the largest argument
+	ClientOutputBufferLimits OutputLimits  // replies that a client has not taken yet
+	ClientWriteTimeout       time.Duration // drops a client that takes no byte for longer; 0 is never
+	ShutdownTimeout          time.Duration // how long a stop waits for clients; 0 is not at all
+
+	Dir                string // data directory
+	AppendFsync        Fsync  // when the journal is synced to disk
+	JournalSegmentSize int64  // bytes after which the journal starts a new file
+
+	LogLevel LogLevel // least severe level that is logged
+	LogFile  string   // path; empty is standard error
+
+	Limits Limits // of every namespace for which the admin set no others
+
+	// Anonymous is the namespace ("tenant/app") as which clients act that did
+	// not sign in; empty is none. No directive sets it, only Dev does.
+	Anonymous string
+
+	// origins says where a directive was given; those left alone are missing.
+	origins map[string]position
+}
+
+// Limits are what one namespace is allowed, in the shape of package auth's
+// type of that name. Arrays hold one value for database 0 (durable) and one
+// for database 1 (ephemeral).
+type Limits struct {
+	KeyBytes          int              // longest key, in bytes
+	KeyAnyByte        bool             // lifts the key alphabet 0x21-0x7E
+	ValueBytes        int              // longest value as stored, in bytes
+	MaxKeys           [2]int64         // live keys
+	MaxBytes          [2]int64         // bytes of live keys and values; 0 is no limit
+	TTLMin            [2]time.Duration // shortest TTL that may be given
+	TTLMax            [2]time.Duration // longest; 0 is no limit
+	CommandsPerSecond int              // 0 is no limit
+}
+
+// Fsync is when the journal is synced to disk.
+type Fsync string
+
+// The values of appendfsync.
+const (
+	FsyncAlways   Fsync = "always"   // before a write is answered
+	FsyncEverySec Fsync = "everysec" // once a second, beside the answers
+	FsyncNo       Fsync = "no"       // when the operating system likes
+)
+
+// LogLevel is how severe a message must be to be logged.
+type LogLevel string
+
+// The log levels, the most talkative first.
+const (
+	LogDebug   LogLevel = "debug"
+	LogVerbose LogLevel = "verbose"
+	LogNotice  LogLevel = "notice"
+	LogWarning LogLevel = "warning"
+)
+
+// Address is one address of bind.
+type Address struct {
+	Host     string // IP address or host name; "*" is all of IPv4, "::*" all of IPv6
+	Optional bool   // skip it when this machine does not have it
+}
+
+// String returns the address as bind takes it.
+func (a Address) String() string {
+	if a.Optional {
+		return "-" + a.Host
+	}
+	return a.Host
+}
+
+// Listen returns the arguments for net.Listen. IPv4 and IPv6 are kept apart,
+// as Redis does, so that "0.0.0.0 ::" is no conflict on one port.
+func (a Address) Listen(port int) (network, address string) {
+	p := strconv.Itoa(port)
+	switch {
+	case a.Host == anyIPv4:
+		return "tcp4", net.JoinHostPort("0.0.0.0", p)
+	case a.Host == anyIPv6:
+		return "tcp6", net.JoinHostPort("::", p)
+	case strings.Contains(a.Host, ":"):
+		return "tcp6", net.JoinHostPort(a.Host, p)
+	case net.ParseIP(a.Host) != nil:
+		return "tcp4", net.JoinHostPort(a.Host, p)
+	default:
+		return "tcp", net.JoinHostPort(a.Host, p)
+	}
+}
+
+// OutputLimits are the output buffer limits of each class of clients. So far
+// only Normal is used.
+type OutputLimits struct {
+	Normal, Replica, PubSub OutputLimit
+}
+
+// OutputLimit says when a client that does not take its replies is closed.
+type OutputLimit struct {
+	Hard        int64 // bytes; closed at once above it; 0 is no limit
+	Soft        int64 // bytes; closed when above it for SoftSeconds; 0 is no limit
+	SoftSeconds int64
+}
+
+// Default returns the configuration of a server for which nothing was set.
+func Default() *Config {
+	c := &Config{origins: map[string]position{}}
+	for _, d := range table {
+		if d.value == nil {
+			continue
+		}
+		words, err := splitArgs(d.Default)
+		if err == nil {
+			err = d.value.set(c, words)
+		}
+		if err != nil {
+			panic("config: the default of " + d.Name + ": " + err.Error()) // the table is wrong
+		}
+	}
+	return c
+}
+
+// Parse reads a configuration from r. Errors are as Load's; name stands for
+// the file in them.
+func Parse(r io.Reader, name string) (*Config, error) {
+	l := newLoader()
+	l.read(r, name)
+	return l.finish()
+}
+
+// Get returns the words of a directive's value, or nil when there is no such
+// directive. Joined with blanks they are the reply of CONFIG GET: sizes in
+// bytes, durations in seconds (those that are not whole seconds in "ms").
+func (c *Config) Get(name string) []string {
+	d := lookup(strings.ToLower(name))
+	if d == nil || d.value == nil {
+		return nil
+	}
+	return d.value.get(c)
+}

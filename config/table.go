@@ -1,0 +1,140 @@
+package config
+
+import (
+	"io/fs"
+	"math"
+	"time"
+)
+
+// Bounds that several rows share.
+const (
+	mb           = 1 << 20
+	gb           = 1 << 30
+	maxTime      = 100 * 365 * 24 * time.Hour
+	maxKeepAlive = 32767 * time.Second // Linux takes no more
+)
+
+// table is everything the configuration knows. include has no value: the
+// loader reads the file in its place.
+var table = append(serverRows(), limitRows()...)
+
+func serverRows() []directive {
+	return []directive{
+		{Directive{Name: "include", Group: "Files", Repeat: true,
+			Doc: "Reads another file here. Lines after it win over the file's. The path is relative to the working directory. " +
+				"A pattern reads all files that match, in the order of their names, and may match none."}, nil},
+
+		{Directive{Name: "bind", Group: "Network", Default: "127.0.0.1 -::1",
+			Doc: "The addresses to listen on."},
+			addresses{func(c *Config) *[]Address { return &c.Bind }}},
+		{Directive{Name: "port", Group: "Network", Default: "6379", Zero: "no TCP",
+			Doc: "The TCP port, on each address of bind."},
+			number[int]{func(c *Config) *int { return &c.Port }, 0, 65535, false}},
+		{Directive{Name: "unixsocket", Group: "Network", Default: `""`,
+			Doc: "The path of a unix socket to listen on as well; empty is none."},
+			text{func(c *Config) *string { return &c.UnixSocket }, 0, 107, true}},
+		{Directive{Name: "unixsocketperm", Group: "Network", Default: "0", Zero: "as the umask has it",
+			Doc: "The permission bits of the unix socket, in octal."},
+			permissions{func(c *Config) *fs.FileMode { return &c.UnixSocketPerm }}},
+		{Directive{Name: "protected-mode", Group: "Network", Default: "yes", Live: true,
+			Doc: "Serves only clients on this machine while no password was configured, be it with requirepass " +
+				"or with CUBBY_ADMIN_PASSWORD in the environment."},
+			yesNo{func(c *Config) *bool { return &c.ProtectedMode }}},
+		{Directive{Name: "tcp-keepalive", Group: "Network", Default: "300", Zero: "none", Live: true,
+			Doc: "The time between the probes that find connections whose other end is gone."},
+			duration{func(c *Config) *time.Duration { return &c.TCPKeepAlive }, time.Second, 0, maxKeepAlive}},
+
+		{Directive{Name: "requirepass", Group: "Access", Default: `""`, Live: true, Secret: true,
+			Doc: "The admin's password, for AUTH admin <password>. Empty takes CUBBY_ADMIN_PASSWORD from the environment; " +
+				"where that is empty too, the first start generates one and writes it to admin.password in dir, for its owner's eyes only."},
+			text{func(c *Config) *string { return &c.RequirePass }, 0, 512, false}},
+
+		{Directive{Name: "maxclients", Group: "Clients", Default: "10000", Unit: "connections", Live: true,
+			Doc: "How many clients may be connected at the same time."},
+			number[int]{func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000, false}},
+		{Directive{Name: "timeout", Group: "Clients", Default: "0", Zero: "never", Live: true,
+			Doc: "Closes a connection after it has been idle for this long."},
+			duration{func(c *Config) *time.Duration { return &c.Timeout }, time.Second, 0, maxTime}},
+		{Directive{Name: "client-write-timeout", Group: "Clients", Default: "60", Zero: "never", Live: true,
+			Doc: "Closes a connection whose client has taken no byte of its replies for this long."},
+			duration{func(c *Config) *time.Duration { return &c.ClientWriteTimeout }, time.Second, 0, maxTime}},
+		{Directive{Name: "client-query-buffer-limit", Group: "Clients", Default: "8mb", Live: true,
+			Doc: "The largest request, all its arguments together. A larger one is an error that closes the connection."},
+			number[int64]{func(c *Config) *int64 { return &c.ClientQueryBufferLimit }, mb, 4 * gb, true}},
+		{Directive{Name: "proto-max-bulk-len", Group: "Clients", Default: "1mb", Live: true,
+			Doc: "The largest argument. A larger one, up to 512 MB, is read, thrown away and answered with SIZE_EXCEEDED. " +
+				"At most client-query-buffer-limit."},
+			number[int64]{func(c *Config) *int64 { return &c.ProtoMaxBulkLen }, mb, 512 * mb, true}},
+		{Directive{Name: "client-output-buffer-limit", Group: "Clients", Repeat: true, Live: true, Zero: "no limit",
+			Default: "normal 64mb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+			Doc: "Closes a connection when more replies than the hard limit wait for its client, or more than the soft limit for that many seconds. " +
+				"Only the class normal is used in this version."},
+			outputLimits{func(c *Config) *OutputLimits { return &c.ClientOutputBufferLimits }}},
+
+		{Directive{Name: "dir", Group: "Data", Default: "./cubby-data",
+			Doc: "The directory of the data; created when it is missing. Only one server at a time can use it."},
+			text{func(c *Config) *string { return &c.Dir }, 1, 4095, true}},
+		{Directive{Name: "appendfsync", Group: "Data", Default: "everysec", Live: true,
+			Doc: "When writes are safe from a power cut: always, before they are answered; everysec, at most one second later; " +
+				"no, when the operating system likes. All of them are safe when only the process dies."},
+			choice[Fsync]{func(c *Config) *Fsync { return &c.AppendFsync }, []Fsync{FsyncAlways, FsyncEverySec, FsyncNo}}},
+		{Directive{Name: "journal-segment-size", Group: "Data", Default: "64mb",
+			Doc: "The journal starts a new file after this much. Smaller files free space sooner, larger ones are fewer."},
+			number[int64]{func(c *Config) *int64 { return &c.JournalSegmentSize }, mb, 4 * gb, true}},
+		{Directive{Name: "shutdown-timeout", Group: "Data", Default: "10", Zero: "do not wait", Live: true,
+			Doc: "How long a stop waits for running requests and their replies. Answered writes are kept in any case."},
+			duration{func(c *Config) *time.Duration { return &c.ShutdownTimeout }, time.Second, 0, maxTime}},
+
+		{Directive{Name: "loglevel", Group: "Log", Default: "notice", Live: true,
+			Doc: "The least severe messages that are logged."},
+			choice[LogLevel]{func(c *Config) *LogLevel { return &c.LogLevel }, []LogLevel{LogDebug, LogVerbose, LogNotice, LogWarning}}},
+		{Directive{Name: "logfile", Group: "Log", Default: `""`,
+			Doc: "The file that the log is appended to; empty is standard error."},
+			text{func(c *Config) *string { return &c.LogFile }, 0, 4095, true}},
+	}
+}
+
+// limitRows are the limits of namespaces. Names with "ephemeral-" are those
+// of database 1.
+func limitRows() []directive {
+	const (
+		both      = "Limits of a namespace"
+		durable   = "Limits of its database 0 (durable)"
+		ephemeral = "Limits of its database 1 (ephemeral)"
+
+		maxKeysDoc = "The most live keys. Overwriting, deleting and reading go on when there are as many; expired keys do not count."
+		maxByteDoc = "The most bytes of live keys and their values."
+		ttlMaxDoc  = "The longest TTL that may be given; a longer one is refused."
+	)
+	limits := []directive{
+		{Directive{Name: "key-bytes", Group: both, Default: "256", Live: true,
+			Doc: "The longest key."},
+			number[int]{func(c *Config) *int { return &c.Limits.KeyBytes }, 1, 65536, true}},
+		{Directive{Name: "key-charset", Group: both, Default: "printable", Live: true,
+			Doc: "printable allows the bytes 0x21 to 0x7E in keys, any allows all."},
+			charset{func(c *Config) *bool { return &c.Limits.KeyAnyByte }}},
+		{Directive{Name: "value-bytes", Group: both, Default: "65536", Live: true,
+			Doc: "The longest value, as it is stored. At most proto-max-bulk-len."},
+			number[int]{func(c *Config) *int { return &c.Limits.ValueBytes }, 1, 512 * mb, true}},
+		{Directive{Name: "commands-per-second", Group: both, Default: "0", Unit: "commands", Zero: "no limit", Live: true,
+			Doc: "The most commands in a second, both databases and all connections together. A second's worth may come at once."},
+			number[int]{func(c *Config) *int { return &c.Limits.CommandsPerSecond }, 0, 1_000_000_000, false}},
+	}
+	for db, of := range []struct{ group, prefix, ttlMin string }{
+		{durable, "", "60s"}, {ephemeral, "ephemeral-", "1ms"},
+	} {
+		limits = append(limits,
+			directive{Directive{Name: of.prefix + "max-keys", Group: of.group, Default: "10000", Unit: "keys", Live: true, Doc: maxKeysDoc},
+				number[int64]{func(c *Config) *int64 { return &c.Limits.MaxKeys[db] }, 1, 1_000_000_000_000, false}},
+			directive{Directive{Name: of.prefix + "max-bytes", Group: of.group, Default: "0", Zero: "no limit", Live: true, Doc: maxByteDoc},
+				number[int64]{func(c *Config) *int64 { return &c.Limits.MaxBytes[db] }, 0, math.MaxInt64, true}},
+			directive{Directive{Name: of.prefix + "ttl-min", Group: of.group, Default: of.ttlMin, Live: true,
+				Doc: "The shortest TTL that may be given; a shorter one is refused. At most " + of.prefix + "ttl-max."},
+				duration{func(c *Config) *time.Duration { return &c.Limits.TTLMin[db] }, time.Millisecond, time.Millisecond, maxTime}},
+			directive{Directive{Name: of.prefix + "ttl-max", Group: of.group, Default: "31536000s", Zero: "no limit", Live: true,
+				Doc: ttlMaxDoc},
+				duration{func(c *Config) *time.Duration { return &c.Limits.TTLMax[db] }, time.Millisecond, 0, maxTime}},
+		)
+	}
+	return limits
+}
