@@ -1,0 +1,171 @@
+package commands
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/storage"
+)
+
+func runAppCreate(c *Call) error {
+	id, err := c.appID()
+	if err != nil {
+		return err
+	}
+	limits, err := auth.ParseOverrides(c.words(2))
+	if err == nil {
+		_, err = c.Engine.dir.CreateApp(c.Ctx, id, limits)
+	}
+	if err != nil {
+		return adminError(id, err)
+	}
+	c.Out.Status("OK")
+	return nil
+}
+
+func runAppSet(c *Call) error {
+	id, err := c.appID()
+	if err != nil {
+		return err
+	}
+	change, err := auth.ParseOverrides(c.words(2))
+	if err == nil {
+		_, err = c.Engine.dir.SetLimits(c.Ctx, id, change)
+	}
+	if err != nil {
+		return adminError(id, err)
+	}
+	c.Out.Status("OK")
+	return nil
+}
+
+func runAppInfo(c *Call) error {
+	id, err := c.appID()
+	if err != nil {
+		return err
+	}
+	app, err := c.Engine.dir.App(c.Ctx, id)
+	if err != nil {
+		return adminError(id, err)
+	}
+	var usage [storage.Databases]storage.Usage
+	for db := range usage {
+		if usage[db], err = c.usageOf(db, id); err != nil {
+			return err
+		}
+	}
+	c.Out.Map(9)
+	c.Out.BulkString("tenant")
+	c.Out.BulkString(id.Tenant)
+	c.Out.BulkString("app")
+	c.Out.BulkString(id.App)
+	c.Out.BulkString("created_at")
+	c.Out.Int(app.CreatedAt)
+	for db, prefix := range []string{"", "ephemeral_"} {
+		c.Out.BulkString(prefix + "keys")
+		c.Out.Int(usage[db].Keys)
+		c.Out.BulkString(prefix + "bytes")
+		c.Out.Int(usage[db].Bytes)
+	}
+	c.Out.BulkString("limits")
+	writeLimits(c.Out, app.Limits())
+	c.Out.BulkString("overrides")
+	set := slices.Sorted(maps.Keys(app.Overrides()))
+	c.Out.Array(len(set))
+	for _, name := range set {
+		c.Out.BulkString(name)
+	}
+	return nil
+}
+
+// usageOf looks into a namespace that is not the session's own. The reply then
+// depends on what was seen there.
+func (c *Call) usageOf(db int, id storage.ID) (u storage.Usage, err error) {
+	space, err := c.Engine.store.Namespace(c.Ctx, db, id)
+	if err != nil {
+		return u, err
+	}
+	seq, err := space.View(c.Ctx, nil, func(tx storage.Tx) error {
+		u = tx.Usage()
+		return nil
+	})
+	c.Session.run.seq = max(c.Session.run.seq, seq)
+	return u, err
+}
+
+func runAppList(c *Call) error {
+	var match func(string) bool
+	switch {
+	case c.argc() == 1:
+	case c.argc() == 3 && strings.EqualFold(c.arg(1), "MATCH"):
+		match = func(name string) bool { return matchGlob(c.arg(2), name) }
+	default:
+		return errSyntax
+	}
+	list := c.Engine.dir.Apps(c.Ctx, match)
+	c.Out.Array(len(list))
+	for _, l := range list {
+		c.Out.Map(3)
+		c.Out.BulkString("name")
+		c.Out.BulkString(l.App.ID.String())
+		c.Out.BulkString("created_at")
+		c.Out.Int(l.App.CreatedAt)
+		c.Out.BulkString("tokens")
+		c.Out.Int(int64(l.Tokens))
+	}
+	return nil
+}
+
+func runAppDrop(c *Call) error {
+	id, err := c.appID()
+	if err != nil {
+		return err
+	}
+	err = c.Engine.dir.DropApp(c.Ctx, id)
+	c.leaveDropped()
+	if err != nil {
+		return adminError(id, err)
+	}
+	c.Out.Status("OK")
+	return nil
+}
+
+func runTenantDrop(c *Call) error {
+	tenant := string(c.Argv[1])
+	if err := auth.CheckTenant(tenant); err != nil {
+		return adminError(storage.ID{}, err)
+	}
+	n, err := c.Engine.dir.DropTenant(c.Ctx, tenant)
+	c.leaveDropped()
+	if err != nil {
+		return err
+	}
+	c.Out.Int(int64(n))
+	return nil
+}
+
+// leaveDropped closes the connections of apps that are gone, and takes the
+// admin's own session out of one. A drop that failed half-way has removed
+// access too.
+func (c *Call) leaveDropped() {
+	c.Engine.disconnectDropped()
+	if app := c.Session.principal.App; app != nil && app.Dropped() {
+		c.Session.become(&auth.Principal{Admin: true})
+	}
+}
+
+func runAppUse(c *Call) error {
+	id, err := c.appID()
+	if err != nil {
+		return err
+	}
+	app, err := c.Engine.dir.App(c.Ctx, id)
+	if err != nil {
+		return adminError(id, err)
+	}
+	c.Session.become(&auth.Principal{Admin: true, App: app})
+	c.Out.Status("OK")
+	return nil
+}
