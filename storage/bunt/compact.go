@@ -1,0 +1,78 @@
+package bunt
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// compactSoon asks for a compaction in the background.
+func (s *Store) compactSoon() {
+	select {
+	case s.compact <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+func (s *Store) compactor() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.compact:
+		}
+		if err := s.compactClosed(ctx); err != nil && !errors.Is(err, storage.ErrClosed) {
+			// The journal is only longer than it need be. The next one tries again.
+			s.log.Error("snapshots could not be written; the journal keeps growing", "error", err)
+		}
+	}
+}
+
+// Compact snapshots every space that has changed since its last snapshot and
+// deletes the journal segments that are not needed any more. Errors:
+// storage.ErrWriteFailed, storage.ErrClosed, the system's, the context's.
+func (s *Store) Compact(ctx context.Context) error {
+	if s.closed.Load() {
+		return storage.ErrClosed
+	}
+	if s.journal == nil {
+		return nil
+	}
+	if err := s.journal.rotate(ctx); err != nil {
+		return err
+	}
+	return s.compactClosed(ctx)
+}
+
+// compactClosed makes the closed segments superfluous and deletes them.
+func (s *Store) compactClosed(ctx context.Context) error {
+	s.compacting.Lock()
+	defer s.compacting.Unlock()
+	segments, last := s.journal.closedSegments()
+	if len(segments) == 0 {
+		return nil
+	}
+	for _, sp := range s.allSpaces() {
+		if s.closed.Load() {
+			return storage.ErrClosed
+		}
+		if since := sp.dirtySince.Load(); since == 0 || since > last {
+			continue
+		}
+		if err := s.snapshot(ctx, sp); err != nil {
+			return err
+		}
+	}
+	s.drops.Lock()
+	defer s.drops.Unlock()
+	s.files.Lock()
+	undead := len(s.undead)
+	s.files.Unlock()
+	if undead > 0 {
+		return errors.New("a dropped namespace's snapshot could not be removed")
+	}
+	return s.journal.deleteSegments(segments)
+}

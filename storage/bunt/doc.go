@@ -1,0 +1,27 @@
+// Package bunt is the embedded backend of package storage.
+//
+// Maps answer by name, buntdb answers by order and wakes up on time, one
+// journal remembers:
+//
+//   - A space holds one database of one namespace: a map from key to item,
+//     byte counts, an expiry heap and its own lock (space.go, tx.go, expiry.go).
+//   - A shard is an in-memory buntdb that orders the keys of several spaces and
+//     holds one alarm row per space that has a due time (shard.go, sweeper.go).
+//   - The journal keeps one checksummed record per Update of database 0
+//     (record.go, journal.go, segment.go, replay.go).
+//   - A snapshot file per namespace lets old segments go (snapshot.go,
+//     compact.go).
+//
+// # Locks
+//
+// Order: Store.mu, space.mu, shard (buntdb's own lock), journal.mu. Only Drop
+// holds two spaces at once, database 0 before 1. User code runs under the lock
+// of its space and under no other. Files are written outside every data lock,
+// except by Drop, whose space nobody may use any more.
+//
+// # Files in Options.Dir
+//
+//	LOCK                          held while the store is open
+//	journal/<first sequence>.log  segments, 20 digits
+//	spaces/<tenant>/<app>.snap    snapshots of database 0
+package bunt

@@ -1,0 +1,127 @@
+package bunt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"path/filepath"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// Drop erases both databases of a namespace. After an error it may be tried
+// again. Errors: storage.ErrWriteFailed, storage.ErrClosed, the context's.
+func (s *Store) Drop(ctx context.Context, id storage.ID) error {
+	s.drops.RLock()
+	defer s.drops.RUnlock()
+	if s.closed.Load() {
+		return storage.ErrClosed
+	}
+	spaces, done, err := s.beginDrop(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = s.dropSpaces(id, spaces)
+
+	s.mu.Lock()
+	if err == nil {
+		for db := range s.spaces {
+			delete(s.spaces[db], id)
+		}
+	}
+	delete(s.dropping, id)
+	s.mu.Unlock()
+	close(done)
+	return err
+}
+
+// beginDrop keeps everybody else from opening or dropping the namespace.
+func (s *Store) beginDrop(ctx context.Context, id storage.ID) ([]*space, chan struct{}, error) {
+	for {
+		s.mu.Lock()
+		other := s.dropping[id]
+		if other == nil {
+			done := make(chan struct{})
+			s.dropping[id] = done
+			var spaces []*space
+			for db := range s.spaces {
+				if sp := s.spaces[db][id]; sp != nil {
+					spaces = append(spaces, sp)
+				}
+			}
+			s.mu.Unlock()
+			return spaces, done, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// dropSpaces erases on disk first, then in memory. It holds the spaces' locks
+// while it writes: nobody may see a namespace that a crash would bring back.
+func (s *Store) dropSpaces(id storage.ID, spaces []*space) error {
+	for _, sp := range spaces {
+		sp.mu.Lock()
+		defer sp.mu.Unlock()
+	}
+	var seq uint64
+	if s.journal != nil {
+		if s.journal.failed.Load() {
+			return s.journal.failure()
+		}
+		seq = s.journal.append(appendName([]byte{byte(kindDrop)}, id), nil)
+		// Not the caller's context: half way through there is no way back.
+		if err := s.journal.sync(context.Background(), seq); err != nil {
+			return err
+		}
+	}
+	for _, sp := range spaces {
+		sp.dropped = true
+		sp.lastSeq.Store(seq)
+		s.sweeper.removeRows(sp.shard, sp.prefix)
+		if err := sp.shard.apply(nil, alarm{space: sp, off: true}); err != nil {
+			s.log.Error("drop: an alarm could not be removed", "namespace", id.String(), "error", err)
+		}
+		sp.reset()
+	}
+	if s.journal == nil {
+		return nil
+	}
+	if err := s.removeSnapshot(id); err != nil {
+		// The record stays in the journal until a start has removed the file.
+		s.files.Lock()
+		s.undead[id] = seq
+		s.files.Unlock()
+		s.log.Error("drop: a snapshot could not be removed; the next start tries again", "namespace", id.String(), "error", err)
+	}
+	return nil
+}
+
+func (s *Store) snapshotPath(id storage.ID) string {
+	return filepath.Join(s.dir, spacesDir, id.Tenant, id.App+snapshotExt)
+}
+
+// removeSnapshot removes a namespace's file, if there is one, and its tenant's
+// directory when that is empty.
+func (s *Store) removeSnapshot(id storage.ID) error {
+	s.files.Lock()
+	defer s.files.Unlock()
+	path := s.snapshotPath(id)
+	if err := s.fs.Remove(path); err != nil {
+		if errors.Is(err, iofs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("remove snapshot: %w", err)
+	}
+	if err := s.fs.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("remove snapshot: %w", err)
+	}
+	delete(s.undead, id)
+	_ = s.fs.Remove(filepath.Dir(path)) // refused while other apps are in it
+	return nil
+}

@@ -1,0 +1,75 @@
+package bunt
+
+import (
+	"io"
+	"os"
+)
+
+// file is what the store needs of an open file.
+type file interface {
+	io.Reader
+	io.Writer
+	Sync() error
+	Truncate(size int64) error
+	Close() error
+}
+
+// fileSystem is every way in which the store touches a disk, so that tests can
+// make each of them fail.
+type fileSystem interface {
+	OpenFile(name string, flag int) (file, error)
+	ReadDir(name string) ([]os.DirEntry, error)
+	MkdirAll(name string) error
+	Rename(from, to string) error
+	Remove(name string) error
+	// SyncDir makes the names in a directory durable: POSIX keeps a new or
+	// renamed file's name only once its directory was fsynced.
+	SyncDir(name string) error
+}
+
+const (
+	createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+	readFlags   = os.O_RDONLY
+	appendFlags = os.O_WRONLY | os.O_APPEND
+)
+
+// systemFS is the operating system. Data is private to the server's user.
+type systemFS struct{}
+
+func (systemFS) OpenFile(name string, flag int) (file, error) {
+	f, err := os.OpenFile(name, flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (systemFS) ReadDir(name string) ([]os.DirEntry, error) { return os.ReadDir(name) }
+func (systemFS) MkdirAll(name string) error                 { return os.MkdirAll(name, 0o700) }
+func (systemFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (systemFS) Remove(name string) error                   { return os.Remove(name) }
+
+func (systemFS) SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// readAll returns the content of a file.
+func readAll(fs fileSystem, name string) ([]byte, error) {
+	f, err := fs.OpenFile(name, readFlags)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return b, err
+}

@@ -1,0 +1,414 @@
+package bunt
+
+import (
+	"context"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// journal remembers the writes of database 0 of all spaces, in one sequence.
+//
+// Writers encode into a buffer in memory, under their space's lock. Whoever
+// waits first becomes the leader: it writes all that is pending, and under
+// SyncAlways fsyncs it, while the others wait for it and new records gather.
+//
+// A write or fsync that failed stops the journal for good: what the disk holds
+// is no longer known. Later appends are counted but not kept.
+type journal struct {
+	fs           fileSystem
+	dir          string
+	mode         SyncMode
+	segmentBytes int64
+	salt         uint32
+	log          *slog.Logger
+	clock        func() int64
+	version      *atomic.Uint64 // the store's version counter
+	rotated      func()         // called after a segment was closed
+
+	mu       sync.Mutex
+	pending  []byte // sealed records that no leader has taken
+	spare    []byte // the buffer that pending becomes next
+	first    uint64 // sequence of the first record in pending
+	last     uint64 // newest sequence given out
+	busy     bool   // a leader is at work
+	moved    chan struct{}
+	err      error
+	closed   bool
+	segments []segment // the last one is written to
+
+	backlog  atomic.Int64  // len(pending)
+	written  atomic.Uint64 // newest sequence that the system has
+	durable  atomic.Uint64 // newest sequence that was fsynced
+	failed   atomic.Bool
+	lastSync atomic.Int64 // Unix ms of the newest fsync
+
+	// fileMu keeps an fsync in the background off a file that is being replaced.
+	// file and size change only in the leader's hands, and file under fileMu.
+	fileMu sync.Mutex
+	file   file
+	size   int64
+	good   int64 // size before the last write
+}
+
+const (
+	// maxBacklog is how many bytes may be pending before an Update writes them
+	// itself.
+	maxBacklog = 4 << 20
+	// syncEvery is the promise of SyncEverySecond, and how long records stay
+	// pending when nobody waits for them.
+	syncEvery = time.Second
+)
+
+// append gives a record its place. Callers hold the space's lock, so that a
+// space's records stand in the order of its commits. head is the body's start
+// (kind and name), ops the rest.
+func (j *journal) append(head, ops []byte) uint64 {
+	crc := crc32.Update(crc32.Update(j.salt, castagnoli, head), castagnoli, ops)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last++
+	if j.err != nil {
+		return j.last
+	}
+	if len(j.pending) == 0 {
+		j.first = j.last
+	}
+	j.pending = appendRecord(j.pending, j.last, j.durable.Load(), head, ops, crc)
+	j.backlog.Store(int64(len(j.pending)))
+	return j.last
+}
+
+// newest returns the newest sequence given out.
+func (j *journal) newest() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
+// promised returns the newest sequence that may be answered.
+func (j *journal) promised() uint64 {
+	if j.mode == SyncAlways {
+		return j.durable.Load()
+	}
+	return j.written.Load()
+}
+
+// readable bounds what a reader waits for once the journal has failed.
+func (j *journal) readable(seq uint64) uint64 {
+	if j.failed.Load() {
+		return min(seq, j.promised())
+	}
+	return seq
+}
+
+// failure returns why the journal refuses writes.
+func (j *journal) failure() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
+}
+
+// wait returns when seq may be answered. Errors: storage.ErrWriteFailed,
+// storage.ErrClosed, the context's.
+func (j *journal) wait(ctx context.Context, seq uint64) error {
+	for seq > j.promised() {
+		lead, err := j.join(ctx, seq)
+		if err != nil {
+			return err
+		}
+		if lead {
+			j.lead(false)
+		}
+	}
+	return nil
+}
+
+// join makes the caller the leader, or waits until the present one has moved
+// the journal on. The caller looks again after both.
+func (j *journal) join(ctx context.Context, seq uint64) (lead bool, err error) {
+	j.mu.Lock()
+	switch {
+	case seq <= j.promised():
+		j.mu.Unlock()
+		return false, nil
+	case j.err != nil || j.closed:
+		defer j.mu.Unlock()
+		return false, j.refusal()
+	case !j.busy && seq <= j.last:
+		j.busy = true
+		j.mu.Unlock()
+		return true, nil
+	}
+	return false, j.follow(ctx)
+}
+
+// refusal tells why nothing is written any more. Callers hold mu.
+func (j *journal) refusal() error {
+	if j.err != nil {
+		return j.err
+	}
+	return storage.ErrClosed
+}
+
+// follow waits for the next move. Callers hold mu, which it gives back.
+func (j *journal) follow(ctx context.Context) error {
+	if j.moved == nil {
+		j.moved = make(chan struct{})
+	}
+	moved := j.moved
+	j.mu.Unlock()
+	select {
+	case <-moved:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wake lets followers look again. Callers hold mu.
+func (j *journal) wake() {
+	if j.moved != nil {
+		close(j.moved)
+		j.moved = nil
+	}
+}
+
+// lead writes what is pending. The caller has set busy. With rotate, the
+// records go into a new segment, whatever the size of the present one.
+func (j *journal) lead(rotate bool) {
+	j.mu.Lock()
+	batch, first, last := j.pending, j.first, j.last
+	j.pending, j.spare = j.spare[:0], nil
+	j.backlog.Store(0)
+	j.mu.Unlock()
+	if len(batch) == 0 {
+		first = last + 1
+	}
+
+	err := j.write(batch, first, rotate)
+	if err != nil {
+		j.retract()
+	}
+
+	j.mu.Lock()
+	if err == nil {
+		j.written.Store(last)
+		j.segments[len(j.segments)-1].size = j.size
+	}
+	if cap(batch) <= 2*maxBacklog {
+		j.spare = batch[:0]
+	}
+	if err != nil || j.mode != SyncAlways {
+		j.finish(err)
+	}
+	j.mu.Unlock()
+	if err == nil && j.mode == SyncAlways {
+		if err = j.syncFile(last); err != nil {
+			j.retract()
+		}
+		j.mu.Lock()
+		j.finish(err)
+		j.mu.Unlock()
+	}
+}
+
+// finish ends a leader's work. Callers hold mu.
+func (j *journal) finish(err error) {
+	j.busy = false
+	if err != nil {
+		j.poison(err)
+	}
+	j.wake()
+}
+
+// poison stops all writing. Callers hold mu.
+func (j *journal) poison(err error) {
+	if j.err != nil {
+		return
+	}
+	j.err = fmt.Errorf("%w: %w", storage.ErrWriteFailed, err)
+	j.failed.Store(true)
+	j.pending = nil
+	j.backlog.Store(0)
+	j.log.Error("journal: the disk refused a write; no more writes are taken until a restart", "error", err)
+	j.wake()
+}
+
+func (j *journal) write(batch []byte, first uint64, rotate bool) error {
+	j.good = j.size
+	if j.size > segmentHeader && (rotate || len(batch) > 0 && j.size >= j.segmentBytes) {
+		if err := j.nextSegment(first); err != nil {
+			return err
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	j.good = j.size // of the new segment, if there is one
+	n, err := j.file.Write(batch)
+	j.size += int64(n)
+	return err
+}
+
+// retract takes back what the last write may have left in the file: nobody was
+// told that it succeeded, so a restart should not bring it back. After a failed
+// write this is a wish, not a promise.
+func (j *journal) retract() {
+	if err := j.file.Truncate(j.good); err != nil {
+		j.log.Error("journal: a failed write could not be taken back", "error", err)
+	}
+}
+
+// nextSegment closes the file, durable, and begins another with record first.
+func (j *journal) nextSegment(first uint64) error {
+	j.fileMu.Lock()
+	defer j.fileMu.Unlock()
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	f, seg, err := createSegment(j.fs, j.dir, segmentInfo{first: first, version: j.version.Load(), salt: j.salt})
+	if err != nil {
+		return err
+	}
+	_ = j.file.Close() // it is durable: nothing is lost by an error here
+	j.file, j.size = f, seg.size
+	j.mu.Lock()
+	j.segments = append(j.segments, seg)
+	j.durable.Store(first - 1)
+	j.wake()
+	j.mu.Unlock()
+	j.lastSync.Store(j.clock())
+	j.rotated()
+	return nil
+}
+
+// syncFile makes seq, which is written, durable.
+func (j *journal) syncFile(seq uint64) error {
+	j.fileMu.Lock()
+	defer j.fileMu.Unlock()
+	if seq <= j.durable.Load() {
+		return nil
+	}
+	if j.failed.Load() {
+		return j.failure() // a second fsync may succeed without having written
+	}
+	target := j.written.Load() // older segments were fsynced when they were closed
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.lastSync.Store(j.clock())
+	j.mu.Lock()
+	j.durable.Store(max(target, j.durable.Load()))
+	j.wake()
+	j.mu.Unlock()
+	return nil
+}
+
+// sync makes everything up to seq durable, in any mode.
+func (j *journal) sync(ctx context.Context, seq uint64) error {
+	if err := j.wait(ctx, seq); err != nil {
+		return err
+	}
+	if err := j.syncFile(seq); err != nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.poison(err)
+		return j.err
+	}
+	return nil
+}
+
+// relieve writes the backlog when it has grown too long.
+func (j *journal) relieve() {
+	if j.backlog.Load() > maxBacklog {
+		_ = j.wait(context.Background(), j.newest()) // whoever waits for the record gets the error
+	}
+}
+
+// rotate closes the present segment unless it is empty.
+func (j *journal) rotate(ctx context.Context) error {
+	for {
+		j.mu.Lock()
+		if j.err != nil || j.closed {
+			defer j.mu.Unlock()
+			return j.refusal()
+		}
+		if !j.busy {
+			j.busy = true
+			j.mu.Unlock()
+			break
+		}
+		if err := j.follow(ctx); err != nil {
+			return err
+		}
+	}
+	j.lead(true)
+	return j.failure()
+}
+
+// run keeps the promise of SyncEverySecond, and writes what nobody waits for.
+func (j *journal) run(stop <-chan struct{}) {
+	tick := time.NewTicker(syncEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		seq := j.newest()
+		if j.mode == SyncNo {
+			_ = j.wait(context.Background(), seq) // poisoned: logged once already
+		} else {
+			_ = j.sync(context.Background(), seq)
+		}
+	}
+}
+
+// closedSegments returns the files that are no longer written to and the
+// sequence of the last record in them.
+func (j *journal) closedSegments() (segments []segment, last uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := len(j.segments) - 1
+	return append([]segment(nil), j.segments[:n]...), j.segments[n].first - 1
+}
+
+// deleteSegments removes the oldest segments, oldest first: a newer one left
+// behind alone is harmless, an older one would bring dropped data back.
+func (j *journal) deleteSegments(segments []segment) error {
+	for _, seg := range segments {
+		if err := j.fs.Remove(seg.path); err != nil {
+			return err
+		}
+		// One by one: after a power cut the names that are gone must be the oldest.
+		if err := j.fs.SyncDir(j.dir); err != nil {
+			return err
+		}
+		j.mu.Lock()
+		j.segments = j.segments[1:]
+		j.mu.Unlock()
+	}
+	return nil
+}
+
+// close writes and fsyncs everything. Nobody appends any more.
+func (j *journal) close() error {
+	err := j.sync(context.Background(), j.newest())
+	j.mu.Lock()
+	j.closed = true
+	j.wake()
+	j.mu.Unlock()
+	j.fileMu.Lock()
+	defer j.fileMu.Unlock()
+	if cerr := j.file.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("%w: %w", storage.ErrWriteFailed, cerr)
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package bunt
+
+import (
+	"log/slog"
+	"time"
+)
+
+// SyncMode says when the journal is fsynced, as appendfsync does in Redis.
+type SyncMode int
+
+const (
+	// SyncEverySecond writes before Wait returns and fsyncs each second.
+	SyncEverySecond SyncMode = iota
+	// SyncAlways fsyncs before Wait returns.
+	SyncAlways
+	// SyncNo writes before Wait returns and leaves fsync to the system, except
+	// at the end of a segment, in Drop and in Close.
+	SyncNo
+)
+
+// String returns the mode's name in redis.conf.
+func (m SyncMode) String() string {
+	switch m {
+	case SyncAlways:
+		return "always"
+	case SyncNo:
+		return "no"
+	default:
+		return "everysec"
+	}
+}
+
+// Options configures a Store. The zero value is a store in memory.
+type Options struct {
+	// Dir is the data directory; it is created when missing. Default "": memory
+	// only, with no journal, no snapshots and no lock file.
+	Dir string
+	// Sync says when the journal is fsynced. Default SyncEverySecond.
+	Sync SyncMode
+	// SegmentBytes is the size in bytes at which a journal segment is closed and
+	// the spaces that it touched are snapshotted. Default 64 MiB.
+	SegmentBytes int64
+	// Clock returns the time in Unix milliseconds. It judges every expiry.
+	// Default: the system's clock.
+	Clock func() int64
+	// Log gets what an operator should know. Default: slog.Default().
+	Log *slog.Logger
+	// IndexShards is how many ordered indexes the spaces share. Default 16.
+	IndexShards int
+
+	// fs lets tests put faults under the store. Default: the system's files.
+	fs fileSystem
+}
+
+const (
+	defaultSegmentBytes = 64 << 20
+	defaultIndexShards  = 16
+)
+
+func (o Options) withDefaults() Options {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.Clock == nil {
+		o.Clock = func() int64 { return time.Now().UnixMilli() }
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.IndexShards <= 0 {
+		o.IndexShards = defaultIndexShards
+	}
+	if o.fs == nil {
+		o.fs = systemFS{}
+	}
+	return o
+}

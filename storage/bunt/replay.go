@@ -1,0 +1,319 @@
+package bunt
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// openJournal applies the journal's records to the spaces that they touch, and
+// opens the journal behind its last record.
+func (s *Store) openJournal() error {
+	dir := filepath.Join(s.dir, journalDir)
+	r := replay{store: s, began: time.Now()}
+	segments, err := listSegments(s.fs, dir, s.log)
+	if err != nil {
+		return err
+	}
+	for _, seg := range segments {
+		r.total += seg.size
+	}
+	var kept []segment
+	for i, seg := range segments {
+		ok, err := r.segment(&seg, i == 0, i == len(segments)-1)
+		if err != nil {
+			return err
+		}
+		if ok {
+			kept = append(kept, seg)
+		}
+	}
+	for _, sp := range s.allSpaces() {
+		if !sp.loaded {
+			continue
+		}
+		if err := sp.checkAge(r.last); err != nil {
+			return err
+		}
+		if err := sp.indexAll(); err != nil {
+			return err
+		}
+	}
+	j := &journal{
+		fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
+		log: s.log, clock: s.clock, version: &s.version, rotated: s.compactSoon,
+		last: r.last, segments: kept,
+	}
+	if len(kept) == 0 {
+		j.salt = rand.Uint32()
+		f, seg, err := createSegment(s.fs, dir, segmentInfo{first: r.last + 1, version: s.version.Load(), salt: j.salt})
+		if err != nil {
+			return fmt.Errorf("data directory %s cannot be written: %w", s.dir, err)
+		}
+		j.file, j.size, j.segments = f, seg.size, []segment{seg}
+	} else {
+		tail := kept[len(kept)-1]
+		f, err := s.fs.OpenFile(tail.path, appendFlags)
+		if err != nil {
+			return err
+		}
+		err = f.Truncate(tail.size)
+		if err == nil {
+			err = f.Sync()
+		}
+		if err != nil {
+			f.Close()
+			return err
+		}
+		j.file, j.size = f, tail.size
+	}
+	j.written.Store(r.last)
+	j.durable.Store(r.last)
+	s.journal = j
+	return nil
+}
+
+// listSegments returns the journal's files, oldest first.
+func listSegments(fs fileSystem, dir string, log *slog.Logger) ([]segment, error) {
+	entries, err := fs.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var segments []segment
+	for _, e := range entries {
+		first, ok := parseSegmentName(e.Name())
+		if !ok {
+			log.Warn("journal: a file that is no segment is ignored", "file", filepath.Join(dir, e.Name()))
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, err
+		}
+		segments = append(segments, segment{filepath.Join(dir, e.Name()), first, info.Size()})
+	}
+	slices.SortFunc(segments, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
+	return segments, nil
+}
+
+// replay walks the journal at the start.
+type replay struct {
+	store *Store
+	last  uint64 // newest sequence read
+	salt  uint32
+
+	total, done int64 // bytes
+	began, told time.Time
+}
+
+// segment applies one file. It corrects the segment's size when a torn tail is
+// cut off, and returns false when nothing of it is left.
+func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error) {
+	b, err := readAll(r.store.fs, seg.path)
+	if err != nil {
+		return false, err
+	}
+	if isLast && tornHeader(b) {
+		if isFirst {
+			r.last = seg.first - 1 // snapshots may hold earlier records
+		}
+		r.store.log.Warn("journal: a segment that was being created is removed", "file", seg.path, "bytes", len(b))
+		if err := r.store.fs.Remove(seg.path); err != nil {
+			return false, err
+		}
+		return false, r.store.fs.SyncDir(filepath.Dir(seg.path))
+	}
+	info, err := decodeSegmentHeader(seg.path, b)
+	if err != nil {
+		return false, err
+	}
+	if isFirst {
+		r.last = info.first - 1
+	} else if info.first != r.last+1 {
+		return false, &storage.DamageError{File: seg.path, Offset: prefixSize, Reason: fmt.Sprintf("journal records %d to %d are missing before it", r.last+1, info.first-1)}
+	}
+	r.salt = info.salt
+	r.store.raiseVersion(info.version)
+
+	off := segmentHeader
+	for off < len(b) {
+		rec, n, err := decodeRecord(b[off:], info.salt)
+		if err == nil && rec.seq != r.last+1 {
+			err = fmt.Errorf("%w: record %d follows record %d", errMalformed, rec.seq, r.last)
+		}
+		if err != nil {
+			if !isLast || errors.Is(err, errMalformed) || !mayCut(b, off, r.last, info.salt) {
+				return false, &storage.DamageError{File: seg.path, Offset: int64(off), Reason: err.Error()}
+			}
+			r.store.log.Warn("journal: an unfinished record at its end is cut off",
+				"file", seg.path, "offset", off, "bytes", len(b)-off, "reason", err)
+			break
+		}
+		if err := r.apply(rec); err != nil {
+			return false, err
+		}
+		r.last = rec.seq
+		off += n
+		r.progress(seg.path, r.done+int64(off))
+	}
+	r.done += int64(len(b))
+	seg.size = int64(off)
+	return true, nil
+}
+
+// tornHeader tells that a segment's creation was cut short: records are only
+// written behind a durable header.
+func tornHeader(b []byte) bool {
+	return len(b) < segmentHeader || len(bytes.Trim(b, "\x00")) == 0
+}
+
+// mayCut judges the unreadable rest of the last segment. Records end torn when
+// the process or the machine died while writing; that is always the last thing
+// in the file. An intact record behind the damage therefore means damage,
+// except where a power cut lost whole pages of what was never fsynced and kept
+// later ones: there a page is zero, and no later record says that the lost one
+// was durable.
+func mayCut(b []byte, off int, last uint64, salt uint32) bool {
+	next, ok := findRecord(b, off+1, last, salt)
+	if !ok {
+		return true
+	}
+	if !zeroPage(b[:next], off) {
+		return false
+	}
+	for next < len(b) {
+		rec, n, err := decodeRecord(b[next:], salt)
+		if err != nil {
+			break
+		}
+		if rec.durable > last {
+			return false
+		}
+		next += n
+	}
+	return true
+}
+
+// findRecord returns the place of the first intact record at or after off that
+// can follow record last.
+func findRecord(b []byte, off int, last uint64, salt uint32) (int, bool) {
+	limit := last + 1 + uint64(len(b)/recordHeader)
+	for ; off+recordHeader <= len(b); off++ {
+		rec, _, err := decodeRecordIf(b[off:], salt, func(seq uint64) bool { return seq > last && seq <= limit })
+		if err == nil && rec.seq > last {
+			return off, true
+		}
+	}
+	return 0, false
+}
+
+// zeroPage tells whether a whole page of the file from off on is zero.
+func zeroPage(b []byte, off int) bool {
+	const page = 4096
+	var zero [page]byte
+	for p := (off + page - 1) / page * page; p+page <= len(b); p += page {
+		if bytes.Equal(b[p:p+page], zero[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// apply brings a record into its space, unless the snapshot includes it.
+func (r *replay) apply(rec record) error {
+	s := r.store
+	sp := s.spaceFor(storage.Durable, rec.name)
+	if !sp.loaded {
+		if rec.kind == kindDrop {
+			// The snapshot may be from before the drop and need not be readable.
+			seq, err := s.snapshotSeq(rec.name)
+			if err == nil && seq >= rec.seq {
+				return nil
+			}
+			var damage *storage.DamageError
+			if err != nil && !errors.As(err, &damage) {
+				return err
+			}
+		} else if err := sp.loadSnapshot(); err != nil {
+			return err
+		}
+	}
+	if rec.seq <= sp.lastSeq.Load() {
+		return nil
+	}
+	if rec.kind == kindDrop {
+		if err := s.removeSnapshot(rec.name); err != nil {
+			return err
+		}
+		sp.reset()
+		sp.loaded = true
+	}
+	now := s.clock()
+	for ops := rec.ops; len(ops) > 0; {
+		o, rest, err := readOp(ops)
+		if err != nil {
+			return err
+		}
+		sp.applyOp(o, now)
+		ops = rest
+	}
+	sp.lastSeq.Store(rec.seq)
+	sp.dirtySince.CompareAndSwap(0, rec.seq)
+	return nil
+}
+
+// applyOp repeats an operation of the journal. The shard is told later.
+func (sp *space) applyOp(o op, now int64) {
+	switch o.code {
+	case opClear:
+		sp.reset()
+	case opDelete:
+		if it := sp.items[string(o.key)]; it != nil {
+			sp.take(it)
+		}
+	case opSet:
+		sp.store.raiseVersion(o.version)
+		sp.maxVersion = max(sp.maxVersion, o.version)
+		it := sp.items[string(o.key)]
+		switch ended := o.expiresAt != 0 && now >= o.expiresAt; {
+		case ended && it == nil:
+		case ended:
+			sp.take(it)
+		case it == nil:
+			sp.add(&item{row: sp.prefix + string(o.key), value: string(o.value), updatedAt: o.updatedAt, expiresAt: o.expiresAt, version: o.version})
+		default:
+			sp.put(it, string(o.value), o.updatedAt, o.expiresAt, o.version)
+		}
+	}
+}
+
+// indexAll tells the shard about all keys, in bounded steps.
+func (sp *space) indexAll() error {
+	const step = 4096
+	changes := make([]change, 0, min(step, len(sp.items)))
+	for _, it := range sp.items {
+		if changes = append(changes, change{row: it.row}); len(changes) == step {
+			if err := sp.shard.apply(changes, alarm{}); err != nil {
+				return err
+			}
+			changes = changes[:0]
+		}
+	}
+	return sp.shard.apply(changes, sp.wantAlarm(sp.store.clock()))
+}
+
+// progress tells an operator who waits for a long start.
+func (r *replay) progress(path string, done int64) {
+	if now := time.Now(); now.Sub(r.began) > time.Second && now.Sub(r.told) > time.Second {
+		r.told = now
+		r.store.log.Info("journal: replaying", "file", path, "bytes", done, "of", r.total)
+	}
+}

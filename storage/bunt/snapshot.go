@@ -1,0 +1,242 @@
+package bunt
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// A snapshot file is a prefix (segment.go) and frames, integers little endian:
+//
+//	kind    1  'H' first, then 'B' blocks, 'F' last
+//	length  4  of the payload
+//	crc     4  CRC-32C of kind, length and payload
+//	payload    H: sequence 8, name. B: entries in key order. F: entries 8,
+//	           newest version 8
+//
+// The count stands in the footer because writers go on while the file is made.
+const (
+	frameHeader = 9
+	frameHead   = 'H'
+	frameBlock  = 'B'
+	frameFoot   = 'F'
+
+	blockBytes = 64 << 10
+	tempSuffix = ".tmp"
+	tempFlags  = os.O_CREATE | os.O_TRUNC | os.O_WRONLY
+)
+
+var errGone = errors.New("the namespace was dropped meanwhile")
+
+// snapshot writes the space's file, unless it is up to date.
+//
+// The file is fuzzy: the space is read in chunks and writers go on. That is
+// sound because records are absolute. Whatever a later record touched may be
+// in the file in any state; replaying all records behind the sequence in the
+// header, Clear included, brings each key to the same end. So those records
+// have to be durable before the file gets its name.
+func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
+	sp.mu.RLock()
+	start := s.journal.newest() // this space appends under mu: it has nothing later
+	since := sp.dirtySince.Swap(0)
+	empty, dropped := len(sp.items) == 0, sp.dropped
+	sp.mu.RUnlock()
+	if since == 0 || dropped {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			sp.mu.RLock()
+			sp.dirtySince.Store(since)
+			sp.mu.RUnlock()
+		}
+	}()
+	if empty {
+		// No file says the same. Records that a restart finds end in nothing too.
+		if err := s.journal.sync(ctx, start); err != nil {
+			return err
+		}
+		if sp.isDropped() { // the drop removes the file itself
+			return nil
+		}
+		return s.removeSnapshot(sp.name)
+	}
+
+	temp := filepath.Join(s.dir, spacesDir, fmt.Sprintf(".%d%s", sp.id, tempSuffix))
+	if err := s.writeSnapshot(temp, sp, start); err != nil {
+		_ = s.fs.Remove(temp)
+		if errors.Is(err, errGone) {
+			return nil
+		}
+		return fmt.Errorf("snapshot of %s: %w", sp.name, err)
+	}
+	err = s.journal.sync(ctx, max(start, sp.lastSeq.Load()))
+	if err == nil {
+		err = s.publish(temp, sp)
+	}
+	if err != nil {
+		_ = s.fs.Remove(temp)
+	}
+	return err
+}
+
+func (sp *space) isDropped() bool {
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	return sp.dropped
+}
+
+// publish gives a finished snapshot its name.
+func (s *Store) publish(temp string, sp *space) error {
+	s.files.Lock()
+	defer s.files.Unlock()
+	if sp.isDropped() {
+		return s.fs.Remove(temp)
+	}
+	path := s.snapshotPath(sp.name)
+	dir := filepath.Dir(path)
+	if err := s.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	if err := s.fs.Rename(temp, path); err != nil {
+		return err
+	}
+	if err := s.fs.SyncDir(dir); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(filepath.Dir(dir))
+}
+
+// snapshotWriter collects entries into blocks.
+type snapshotWriter struct {
+	w     *bufio.Writer
+	block []byte
+	count uint64
+}
+
+func (w *snapshotWriter) frame(kind byte, payload []byte) error {
+	var h [frameHeader]byte
+	h[0] = kind
+	binary.LittleEndian.PutUint32(h[1:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(h[5:], crc32.Update(crc32.Checksum(h[:5], castagnoli), castagnoli, payload))
+	if _, err := w.w.Write(h[:]); err != nil {
+		return err
+	}
+	_, err := w.w.Write(payload)
+	return err
+}
+
+// flush writes the block if it has at least size bytes.
+func (w *snapshotWriter) flush(size int) error {
+	if len(w.block) < size || len(w.block) == 0 {
+		return nil
+	}
+	err := w.frame(frameBlock, w.block)
+	w.block = w.block[:0]
+	return err
+}
+
+// writeSnapshot writes and fsyncs the file under a temporary name.
+func (s *Store) writeSnapshot(temp string, sp *space, start uint64) error {
+	f, err := s.fs.OpenFile(temp, tempFlags)
+	if err != nil {
+		return err
+	}
+	w := &snapshotWriter{w: bufio.NewWriterSize(f, blockBytes)}
+	err = w.writeSpace(sp, start)
+	if err == nil {
+		err = w.w.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (w *snapshotWriter) writeSpace(sp *space, start uint64) error {
+	if _, err := w.w.Write(appendPrefix(nil, snapshotMagic)); err != nil {
+		return err
+	}
+	head := binary.LittleEndian.AppendUint64(nil, start)
+	if err := w.frame(frameHead, appendName(head, sp.name)); err != nil {
+		return err
+	}
+	var rows []string
+	from, more := "", true
+	for more {
+		var err error
+		if rows, from, more, err = w.collect(sp, rows, from); err != nil {
+			return err
+		}
+		if err := w.flush(blockBytes); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(0); err != nil {
+		return err
+	}
+	sp.mu.RLock()
+	version := sp.maxVersion
+	sp.mu.RUnlock()
+	foot := binary.LittleEndian.AppendUint64(nil, w.count)
+	return w.frame(frameFoot, binary.LittleEndian.AppendUint64(foot, version))
+}
+
+// collect adds the next entries to the block, under the space's read lock.
+func (w *snapshotWriter) collect(sp *space, rows []string, from string) ([]string, string, bool, error) {
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	switch {
+	case sp.store.closed.Load():
+		return rows, "", false, storage.ErrClosed
+	case sp.dropped:
+		return rows, "", false, errGone
+	}
+	rows, err := sp.shard.scan(rows[:0], sp.prefix, sp.prefix+from, lastChunk)
+	if err != nil {
+		return rows, "", false, err
+	}
+	now := sp.store.clock()
+	for _, row := range rows {
+		key := row[prefixLen:]
+		from = key + "\x00"
+		it := sp.items[key]
+		if it == nil || it.expired(now) {
+			continue
+		}
+		w.block = appendEntry(w.block, it)
+		w.count++
+		if len(w.block) >= blockBytes { // large values: give writers a turn
+			return rows, from, true, nil
+		}
+	}
+	return rows, from, len(rows) == lastChunk, nil
+}
+
+// removeUnfinished deletes snapshots that never got their name.
+func (s *Store) removeUnfinished() error {
+	dir := filepath.Join(s.dir, spacesDir)
+	entries, err := s.fs.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") && strings.HasSuffix(e.Name(), tempSuffix) {
+			if err := s.fs.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

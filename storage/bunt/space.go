@@ -1,0 +1,201 @@
+package bunt
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// item is what a space holds under one key. It is overwritten in place, under
+// the space's lock; its value is not.
+type item struct {
+	// row is the item's row in the shard; the key is its end. The space's map
+	// uses the same memory, so a key is stored once.
+	row       string
+	value     string
+	updatedAt int64
+	expiresAt int64
+	version   uint64
+	pos       int32 // place in the expiry heap plus one; 0 when not in it
+}
+
+func (it *item) key() string            { return it.row[prefixLen:] }
+func (it *item) size() int64            { return int64(len(it.row) - prefixLen + len(it.value)) }
+func (it *item) expired(now int64) bool { return it.expiresAt != 0 && now >= it.expiresAt }
+
+// entry hands the value out without a copy: the contract calls it immutable.
+func (it *item) entry() storage.Entry {
+	value := []byte{}
+	if it.value != "" {
+		value = unsafe.Slice(unsafe.StringData(it.value), len(it.value))
+	}
+	return storage.Entry{Value: value, UpdatedAt: it.updatedAt, ExpiresAt: it.expiresAt, Version: it.version}
+}
+
+// space is one database of one namespace.
+type space struct {
+	store *Store
+	db    int
+	id    uint32 // names its alarm
+	name  storage.ID
+	shard *shard
+	head  []byte // what a journal record of a batch starts with: kind and name
+
+	mu      sync.RWMutex
+	loaded  bool
+	dropped bool
+
+	items  map[string]*item // expired ones included until they are purged
+	bytes  int64            // of all items
+	heap   expiryHeap
+	number uint32 // of its rows in the shard; a big Clear takes a new one
+	prefix string // spacePrefix(number)
+	// armedAt is when the alarm in the shard rings, in Unix ms; 0 is never.
+	armedAt    int64
+	maxVersion uint64
+
+	// lastSeq is the newest journal record of the space.
+	lastSeq atomic.Uint64
+	// dirtySince is the oldest record that the snapshot file does not include;
+	// 0 when it includes all. Written under mu.
+	dirtySince atomic.Uint64
+}
+
+func (sp *space) journaled() bool { return sp.db == storage.Durable && sp.store.journal != nil }
+
+// usable tells why a transaction cannot run. Callers hold mu.
+func (sp *space) usable() error {
+	switch {
+	case sp.store.closed.Load():
+		return storage.ErrClosed
+	case sp.dropped:
+		return storage.ErrDropped
+	}
+	return nil
+}
+
+// seq is what a reader of the space has to wait for. Once the journal refuses
+// writes, reads depend on nothing that it will never hold.
+func (sp *space) seq() storage.Seq {
+	s := sp.lastSeq.Load()
+	if s != 0 && sp.store.journal != nil {
+		s = sp.store.journal.readable(s)
+	}
+	return storage.Seq(s)
+}
+
+var txPool = sync.Pool{New: func() any { return new(tx) }}
+
+// View runs fn under the space's read lock. Errors: storage.ErrClosed,
+// storage.ErrDropped, the context's and fn's.
+func (sp *space) View(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	if err := sp.usable(); err != nil {
+		return 0, err
+	}
+	t := txPool.Get().(*tx)
+	t.begin(sp, false)
+	defer t.release()
+	err := fn(t)
+	return sp.seq(), err
+}
+
+// Update runs fn under the space's write lock. Errors: storage.ErrClosed,
+// storage.ErrDropped, storage.ErrWriteFailed, the context's and fn's.
+func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	seq, err := sp.update(fn)
+	if sp.journaled() {
+		// Nobody may ever wait for these writes, so memory needs a bound here.
+		sp.store.journal.relieve()
+	}
+	return seq, err
+}
+
+func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, err error) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if err := sp.usable(); err != nil {
+		return 0, err
+	}
+	t := txPool.Get().(*tx)
+	t.begin(sp, true)
+	committed := false
+	defer func() { // also when fn panics or ends the goroutine
+		if !committed {
+			t.rollback()
+		}
+		t.release()
+	}()
+	if err := fn(t); err != nil {
+		return sp.seq(), err
+	}
+	if err := t.commit(); err != nil {
+		return sp.seq(), err
+	}
+	committed = true
+	return sp.seq(), nil
+}
+
+// wantAlarm returns the change that makes the shard's alarm ring no later than
+// the first expiry. An alarm that rings too early costs a look at the heap, so
+// it stays until it has rung.
+func (sp *space) wantAlarm(now int64) alarm {
+	if len(sp.heap) == 0 {
+		return alarm{}
+	}
+	at := sp.heap[0].at
+	if sp.armedAt != 0 && sp.armedAt <= at {
+		return alarm{}
+	}
+	after := maxAlarm
+	if at < now+maxAlarm.Milliseconds() {
+		after = max(0, time.Duration(at-now)*time.Millisecond)
+	}
+	sp.armedAt = min(at, now+maxAlarm.Milliseconds())
+	return alarm{space: sp, after: after}
+}
+
+// renumber gives the space a new range of rows.
+func (sp *space) renumber() {
+	sp.number = sp.store.numbers.Add(1)
+	sp.prefix = spacePrefix(sp.number)
+}
+
+// reset empties a space whose rows somebody else removes.
+func (sp *space) reset() {
+	sp.items = make(map[string]*item)
+	sp.heap = nil
+	sp.bytes = 0
+}
+
+// add puts a new item into map and counts, not into the shard.
+func (sp *space) add(it *item) {
+	sp.items[it.key()] = it
+	sp.bytes += it.size()
+	sp.heap.track(it)
+}
+
+// take removes an item from map and counts, not from the shard.
+func (sp *space) take(it *item) {
+	delete(sp.items, it.key())
+	sp.bytes -= it.size()
+	sp.heap.forget(it)
+}
+
+// put overwrites an item.
+func (sp *space) put(it *item, value string, updatedAt, expiresAt int64, version uint64) {
+	sp.bytes += int64(len(value) - len(it.value))
+	it.value, it.updatedAt, it.expiresAt, it.version = value, updatedAt, expiresAt, version
+	sp.heap.track(it)
+}

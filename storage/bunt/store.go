@@ -1,0 +1,292 @@
+package bunt
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+const (
+	journalDir = "journal"
+	spacesDir  = "spaces"
+)
+
+// Store is a storage.Store in this process, with or without a directory.
+type Store struct {
+	opts    Options
+	dir     string // "" is memory only
+	fs      fileSystem
+	log     *slog.Logger
+	clock   func() int64
+	lock    *os.File
+	journal *journal // nil in memory
+	shards  []shard
+	seed    maphash.Seed
+	sweeper *sweeper
+
+	version atomic.Uint64 // newest version given out
+	numbers atomic.Uint32 // newest space number given out
+	closed  atomic.Bool
+
+	mu       sync.RWMutex
+	spaces   [storage.Databases]map[storage.ID]*space
+	dropping map[storage.ID]chan struct{} // closed when the drop is done
+
+	// files serialises renames and removals of snapshots.
+	files sync.Mutex
+	// drops is held for reading by a drop until its snapshot is removed: no
+	// segment is deleted meanwhile, since one may hold the drop's record.
+	drops sync.RWMutex
+	// undead holds dropped namespaces whose snapshot could not be removed, with
+	// the sequence of the drop. Guarded by files.
+	undead map[storage.ID]uint64
+	// compacting lets one compaction run at a time.
+	compacting sync.Mutex
+	compact    chan struct{}
+
+	stop chan struct{}
+	work sync.WaitGroup
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open returns a store on Options.Dir, or in memory without one. Errors:
+// storage.ErrLocked, storage.ErrDamaged, and those of the system, which name
+// the path.
+func Open(opts Options) (*Store, error) {
+	opts = opts.withDefaults()
+	s := &Store{
+		opts: opts, dir: opts.Dir, fs: opts.fs, log: opts.Log, clock: opts.Clock,
+		shards:   make([]shard, opts.IndexShards),
+		seed:     maphash.MakeSeed(),
+		dropping: make(map[storage.ID]chan struct{}),
+		undead:   make(map[storage.ID]uint64),
+		compact:  make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+	}
+	for db := range s.spaces {
+		s.spaces[db] = make(map[storage.ID]*space)
+	}
+	s.sweeper = newSweeper()
+	for i := range s.shards {
+		s.shards[i].onDue = s.sweeper.purge
+	}
+	if s.dir != "" {
+		if err := s.openDir(); err != nil {
+			s.release()
+			return nil, err
+		}
+		s.spawn(func() { s.journal.run(s.stop) })
+		s.spawn(s.compactor)
+	}
+	s.spawn(func() { s.sweeper.run(s.stop) })
+	return s, nil
+}
+
+func (s *Store) spawn(fn func()) { s.work.Go(fn) }
+
+func (s *Store) openDir() error {
+	for _, dir := range []string{s.dir, filepath.Join(s.dir, journalDir), filepath.Join(s.dir, spacesDir)} {
+		if err := s.fs.MkdirAll(dir); err != nil {
+			return fmt.Errorf("data directory %s cannot be used: %w", s.dir, err)
+		}
+		if dir == s.dir {
+			var err error
+			if s.lock, err = lockDir(dir); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return fmt.Errorf("data directory %s cannot be used: %w", s.dir, err)
+	}
+	if err := s.removeUnfinished(); err != nil {
+		return err
+	}
+	if err := s.openJournal(); err != nil {
+		return err
+	}
+	if segments, _ := s.journal.closedSegments(); len(segments) > 0 {
+		s.compactSoon()
+	}
+	return nil
+}
+
+// Namespace returns a database of a namespace, and reads its snapshot at first
+// use. Errors: storage.ErrClosed, storage.ErrDamaged, the context's.
+func (s *Store) Namespace(ctx context.Context, db int, id storage.ID) (storage.Namespace, error) {
+	if db < 0 || db >= storage.Databases {
+		return nil, fmt.Errorf("storage: there is no database %d", db)
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if s.closed.Load() {
+			return nil, storage.ErrClosed
+		}
+		s.mu.RLock()
+		sp, drop := s.spaces[db][id], s.dropping[id]
+		s.mu.RUnlock()
+		if drop != nil {
+			select {
+			case <-drop:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		if sp == nil {
+			sp = s.spaceFor(db, id)
+			if sp == nil { // a drop began
+				continue
+			}
+		}
+		if err := sp.load(); err != nil {
+			return nil, err
+		}
+		return sp, nil
+	}
+}
+
+// spaceFor returns a space, made but not loaded if it is new, or nil while the
+// namespace is being dropped.
+func (s *Store) spaceFor(db int, id storage.ID) *space {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sp := s.spaces[db][id]; sp != nil {
+		return sp
+	}
+	if s.dropping[id] != nil {
+		return nil
+	}
+	id = storage.ID{Tenant: strings.Clone(id.Tenant), App: strings.Clone(id.App)}
+	shard := maphash.String(s.seed, id.Tenant+"/"+id.App) % uint64(len(s.shards))
+	sp := &space{store: s, db: db, name: id, shard: &s.shards[shard]}
+	sp.head = appendName([]byte{byte(kindBatch)}, id)
+	sp.renumber()
+	sp.id = sp.number
+	sp.reset()
+	s.spaces[db][id] = sp
+	return sp
+}
+
+// load reads the space's snapshot at first use. It is tried again after an
+// error.
+func (sp *space) load() error {
+	sp.mu.RLock()
+	loaded := sp.loaded
+	sp.mu.RUnlock()
+	if loaded {
+		return nil
+	}
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if sp.loaded || sp.dropped {
+		return nil // a dropped space says so at its first use
+	}
+	if !sp.journaled() {
+		sp.loaded = true
+		return nil
+	}
+	if err := sp.loadSnapshot(); err != nil {
+		return err
+	}
+	err := sp.checkAge(sp.store.journal.newest())
+	if err == nil {
+		err = sp.indexAll()
+	}
+	if err != nil {
+		sp.loaded = false
+		sp.reset()
+	}
+	return err
+}
+
+// Wait returns when everything up to seq is written, under SyncAlways durable.
+// Errors: storage.ErrWriteFailed, storage.ErrClosed, the context's.
+func (s *Store) Wait(ctx context.Context, seq storage.Seq) error {
+	if s.closed.Load() {
+		return storage.ErrClosed
+	}
+	if seq == 0 || s.journal == nil {
+		return nil
+	}
+	return s.journal.wait(ctx, uint64(seq))
+}
+
+// Sync makes every write that Update has returned from durable, whatever the
+// SyncMode. Errors: storage.ErrWriteFailed, storage.ErrClosed, the context's.
+func (s *Store) Sync(ctx context.Context) error {
+	if s.closed.Load() {
+		return storage.ErrClosed
+	}
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.sync(ctx, s.journal.newest())
+}
+
+// Close stops the background work, makes all writes durable and lets go of the
+// directory. A second Close does nothing. Errors: storage.ErrWriteFailed.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	for _, sp := range s.allSpaces() {
+		sp.mu.Lock()   // whoever was inside has left; nobody else comes in
+		sp.mu.Unlock() //nolint:staticcheck // the empty section is the point
+	}
+	close(s.stop)
+	s.work.Wait()
+	// A drop has passed its check and may still be writing.
+	s.drops.Lock()
+	defer s.drops.Unlock()
+	var err error
+	if s.journal != nil {
+		err = s.journal.close()
+	}
+	s.release()
+	return err
+}
+
+// release gives back what Open took.
+func (s *Store) release() {
+	for i := range s.shards {
+		s.shards[i].close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Close() // ends the flock
+	}
+}
+
+// allSpaces returns the spaces that there are now.
+func (s *Store) allSpaces() []*space {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]*space, 0, len(s.spaces[0])+len(s.spaces[1]))
+	for _, spaces := range s.spaces {
+		for _, sp := range spaces {
+			all = append(all, sp)
+		}
+	}
+	return all
+}
+
+// raiseVersion makes sure that no version up to v is given out again.
+func (s *Store) raiseVersion(v uint64) {
+	for {
+		old := s.version.Load()
+		if old >= v || s.version.CompareAndSwap(old, v) {
+			return
+		}
+	}
+}
