@@ -15,28 +15,28 @@ import (
 func adminRows() []*Command {
 	const acl = "slow admin dangerous"
 	return []*Command{
-		{Name: "app.create", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.create", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app [limit value ...]",
 			Doc:    "Opens a namespace for an app. Limits that are not named are the configuration's.", Run: runAppCreate},
-		{Name: "app.set", Arity: -4, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.set", Arity: -4, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app limit value [limit value ...]",
 			Doc:    "Changes limits of an app from its next command on. The value default takes a setting back.", Run: runAppSet},
-		{Name: "app.info", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.info", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Shows what an app holds and every limit in force.", Run: runAppInfo},
-		{Name: "app.list", Arity: -1, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.list", Arity: -1, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "[MATCH pattern]", Doc: "Lists the apps whose tenant/app matches the pattern, in order.", Run: runAppList},
-		{Name: "app.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Erases an app with its data and tokens, and closes its connections.", Run: runAppDrop},
-		{Name: "app.use", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "app.use", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Lets the admin's connection look into one namespace, until it signs in anew.", Run: runAppUse},
-		{Name: "tenant.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "tenant.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant", Doc: "Erases all apps of a tenant and returns how many there were.", Run: runTenantDrop},
-		{Name: "token.create", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "token.create", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app [NAME name] [READONLY] [PREFIX prefix] [EXPIRES duration] [ORIGIN origin [origin ...]]",
 			Doc:    "Makes a token for an app. Its secret is shown in this reply and never again.", Run: runTokenCreate},
-		{Name: "token.list", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "token.list", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Lists the tokens of an app without their secrets, the oldest first.", Run: runTokenList},
-		{Name: "token.revoke", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "0.1.0",
+		{Name: "token.revoke", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "id", Doc: "Ends a token and closes its connections; returns 1, or 0 when there is no such token.", Run: runTokenRevoke},
 	}
 }
@@ -71,20 +71,23 @@ func adminError(id storage.ID, err error) error {
 	return err
 }
 
-// writeLimits writes a map of every limit in force: whole numbers, words, and
-// durations as APP.SET takes them.
+// writeLimits writes every limit in force as pairs of a map, len(auth.LimitTable)
+// of them: whole numbers, words, durations as APP.SET takes them, and nil where
+// there is no limit.
 func writeLimits(out *resp.Writer, l *auth.Limits) {
-	out.Map(len(auth.LimitTable))
 	for i := range auth.LimitTable {
 		x := &auth.LimitTable[i]
 		out.BulkString(x.Name)
 		text := x.Format(l)
-		if !x.Numeric {
+		n, whole := parseInt([]byte(text))
+		switch {
+		case whole && n == 0:
+			out.Null()
+		case whole:
+			out.Int(n)
+		default:
 			out.BulkString(text)
-			continue
 		}
-		n, _ := parseInt([]byte(text))
-		out.Int(n)
 	}
 }
 
