@@ -1,0 +1,72 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/cubbykv/cubby/storage/bunt"
+)
+
+// benchmarkEngine drives one session of an engine on the real store, in memory,
+// with 1,000 keys of 64 bytes.
+func benchmarkEngine(b *testing.B, pipeline int, argv func(i int) [][]byte) {
+	b.Helper()
+	store, err := bunt.Open(bunt.Options{})
+	require.NoError(b, err)
+	defer store.Close()
+	dir, err := auth.Open(context.Background(), store, auth.Options{})
+	require.NoError(b, err)
+	e := New(Options{Store: store, Directory: dir})
+	s := e.NewSession(SessionOptions{Door: "resp"})
+	limits := auth.DefaultLimits()
+	limits.TTLMin[0] = time.Second
+	s.become(&auth.Principal{App: auth.NewApp(storage.ID{Tenant: "t", App: "a"}, limits)})
+	out := resp.NewWriter(resp.V2)
+	value := make([]byte, 64)
+	for i := range 1000 {
+		e.Do(context.Background(), s, []Request{{Argv: [][]byte{[]byte("SET"), benchKey(i), value}}}, out)
+	}
+	batches := make([][]Request, 64)
+	for i := range batches {
+		for j := range pipeline {
+			batches[i] = append(batches[i], Request{Argv: argv(i*pipeline + j)})
+		}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		out.Reset()
+		n, seq := e.Do(context.Background(), s, batches[i%len(batches)], out)
+		if n != pipeline || e.Wait(context.Background(), seq) != nil || out.Bytes()[0] == '-' {
+			b.Fatalf("ran %d: %.100s", n, out.Bytes())
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*pipeline), "ns/cmd")
+}
+
+func benchKey(i int) []byte { return fmt.Appendf(nil, "key:%06d", i%1000) }
+
+func BenchmarkEngine(b *testing.B) {
+	value := make([]byte, 64)
+	cmds := []struct {
+		name string
+		argv func(i int) [][]byte
+	}{
+		{"GET", func(i int) [][]byte { return [][]byte{[]byte("GET"), benchKey(i)} }},
+		{"SET", func(i int) [][]byte { return [][]byte{[]byte("SET"), benchKey(i), value} }},
+		{"SETEX", func(i int) [][]byte { return [][]byte{[]byte("SET"), benchKey(i), value, []byte("EX"), []byte("100")} }},
+		{"INCR", func(i int) [][]byte { return [][]byte{[]byte("INCR"), []byte("counter")} }},
+	}
+	for _, cmd := range cmds {
+		for _, pipeline := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/P%d", cmd.name, pipeline), func(b *testing.B) { benchmarkEngine(b, pipeline, cmd.argv) })
+		}
+	}
+}
