@@ -30,6 +30,9 @@ type Call struct {
 
 	db     int // of Tx
 	stages *[storage.Databases]stage
+	// scratch is room to build a small value in; it holds until the command's
+	// writes are kept.
+	scratch *[24]byte
 }
 
 // arg returns argument i without copying. The string lives as long as Argv,

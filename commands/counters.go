@@ -3,6 +3,7 @@ package commands
 import (
 	"math"
 	"math/big"
+	"strconv"
 
 	"github.com/cubbykv/cubby/internal/kverr"
 )
@@ -42,7 +43,7 @@ func (c *Call) increment(by int64) error {
 		return errOverflow
 	}
 	n += by
-	if err := c.put(key, appendInt(n), e.ExpiresAt); err != nil {
+	if err := c.put(key, strconv.AppendInt(c.scratch[:0], n, 10), e.ExpiresAt); err != nil {
 		return err
 	}
 	c.Out.Int(n)

@@ -3,7 +3,6 @@ package commands
 import (
 	"math"
 	"math/big"
-	"strconv"
 	"strings"
 )
 
@@ -111,6 +110,3 @@ func formatLongDouble(f *big.Float) string {
 	}
 	return s
 }
-
-// appendInt is the stored form of a counter.
-func appendInt(n int64) []byte { return strconv.AppendInt(nil, n, 10) }

@@ -107,10 +107,11 @@ type run struct {
 	homeDB  int          // the session's database when the run began
 	keys    []string
 
-	bases  [storage.Databases]storage.Tx
-	stages [storage.Databases]stage
-	call   Call
-	seq    storage.Seq // of a command that waits by itself
+	bases   [storage.Databases]storage.Tx
+	stages  [storage.Databases]stage
+	call    Call
+	scratch [24]byte
+	seq     storage.Seq // of a command that waits by itself
 
 	// The closures handed to the store, made once.
 	inOne, inFirst, inSecond func(storage.Tx) error
@@ -271,7 +272,7 @@ func (r *run) perform() error {
 func (r *run) invoke(it *item) error {
 	cmd, s := it.cmd, r.session
 	c := &r.call
-	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, db: s.db, stages: &r.stages}
+	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, db: s.db, stages: &r.stages, scratch: &r.scratch}
 	if p := s.principal; p != nil && p.App != nil {
 		c.Limits = p.App.Limits()
 	}

@@ -18,8 +18,10 @@ const (
 
 // Writer appends replies to a buffer. The zero value writes RESP2.
 type Writer struct {
-	buf   []byte
-	proto int
+	buf      []byte
+	proto    int
+	limit    int
+	overflow bool
 }
 
 // NewWriter returns a Writer for protocol version proto (V2 or V3).
@@ -36,6 +38,23 @@ func (w *Writer) Proto() int {
 	return V2
 }
 
+// SetLimit bounds the buffer to about n bytes; 0 is no bound. What would exceed
+// it is left out and Overflowed reports it: the replies are then useless, and
+// the connection has to be closed.
+func (w *Writer) SetLimit(n int) { w.limit = n }
+
+// Overflowed tells whether something was left out since the last Reset.
+func (w *Writer) Overflowed() bool { return w.overflow }
+
+// fits tells whether n bytes more are within the limit.
+func (w *Writer) fits(n int) bool {
+	if w.limit == 0 || len(w.buf)+n <= w.limit {
+		return true
+	}
+	w.overflow = true
+	return false
+}
+
 // Bytes is what was written. It is valid until the next write or Reset.
 func (w *Writer) Bytes() []byte { return w.buf }
 
@@ -47,6 +66,7 @@ const maxKept = 256 << 10
 
 // Reset empties the Writer. A large buffer is given back to the collector.
 func (w *Writer) Reset() {
+	w.overflow = false
 	if cap(w.buf) > maxKept {
 		w.buf = nil
 		return
@@ -102,6 +122,9 @@ func (w *Writer) Bool(b bool) {
 
 // Bulk writes a binary-safe string.
 func (w *Writer) Bulk(b []byte) {
+	if !w.fits(len(b)) {
+		return
+	}
 	w.line('$', int64(len(b)))
 	w.buf = append(w.buf, b...)
 	w.buf = append(w.buf, '\r', '\n')
@@ -109,6 +132,9 @@ func (w *Writer) Bulk(b []byte) {
 
 // BulkString is Bulk for a string.
 func (w *Writer) BulkString(s string) {
+	if !w.fits(len(s)) {
+		return
+	}
 	w.line('$', int64(len(s)))
 	w.buf = append(w.buf, s...)
 	w.buf = append(w.buf, '\r', '\n')

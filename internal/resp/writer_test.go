@@ -60,3 +60,15 @@ func TestResetGivesLargeBuffersBack(t *testing.T) {
 	require.Zero(t, w.Len())
 	require.Zero(t, cap(w.Bytes()))
 }
+
+func TestLimitLeavesOutWhatWouldExceedIt(t *testing.T) {
+	var w resp.Writer
+	w.SetLimit(100)
+	w.Bulk(make([]byte, 80))
+	require.False(t, w.Overflowed())
+	w.Bulk(make([]byte, 80))
+	require.True(t, w.Overflowed())
+	require.Less(t, w.Len(), 100)
+	w.Reset()
+	require.False(t, w.Overflowed())
+}
