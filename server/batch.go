@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/tidwall/redcon"
+)
+
+// keptRequests bounds the batch memory that a connection keeps, in requests.
+const keptRequests = 1024
+
+var errPanic = kverr.New(kverr.PlatformError, "the server could not complete the command").
+	WithHint("try again; the operator's log has the details")
+
+// peer is the engine as one connection sees it.
+type peer interface {
+	do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq)
+	wait(ctx context.Context, seq storage.Seq) error
+	fail(n int, err error, out *resp.Writer)
+	signedIn() bool
+	closing() bool
+	end()
+}
+
+// enginePeer is the peer in earnest.
+type enginePeer struct {
+	engine  *commands.Engine
+	session *commands.Session
+}
+
+func (p enginePeer) do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq) {
+	return p.engine.Do(ctx, p.session, batch, out)
+}
+func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
+func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(n, err, out) }
+func (p enginePeer) signedIn() bool                                  { return p.session.SignedIn() }
+func (p enginePeer) closing() bool                                   { return p.session.Closing() }
+func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }
+
+// handle is redcon's handler: cmd and what follows it are one batch.
+func handle(rc redcon.Conn, cmd redcon.Command) {
+	c := rc.NetConn().(*conn)
+	if !c.serve(cmd, rc.ReadPipeline()) {
+		_ = rc.Close() // redcon then leaves its loop
+	}
+}
+
+// serve answers a batch and tells whether the connection stays open.
+func (c *conn) serve(cmd redcon.Command, pipeline []redcon.Command) bool {
+	c.batch = append(c.batch[:0], c.guard.restore(cmd))
+	for i := range pipeline {
+		c.batch = append(c.batch, c.guard.restore(pipeline[i]))
+	}
+	c.batch = c.guard.rest(c.batch, c.bounds())
+
+	for todo := c.batch; len(todo) > 0; {
+		n := c.answer(todo)
+		if n == 0 {
+			return false
+		}
+		todo = todo[n:]
+	}
+	if cap(c.batch) > keptRequests {
+		c.batch = nil
+	} else {
+		clear(c.batch) // the arguments belong to the engine
+	}
+	return !c.peer.closing()
+}
+
+// answer lets the engine run commands from the front of batch and sends their
+// replies. It returns how many; 0 when the connection is to be closed.
+func (c *conn) answer(batch []commands.Request) int {
+	if c.peer.closing() {
+		c.polite = true
+		return 0
+	}
+	c.out.Reset()
+	n := c.run(batch)
+	if limit := c.server.options().MaxReplyBytes; limit > 0 && c.out.Len() > limit {
+		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "bytes", c.out.Len(), "limit", limit)
+		return 0
+	}
+	if c.out.Len() > 0 && c.send(c.out.Bytes()) != nil {
+		return 0
+	}
+	c.out.Reset() // a large buffer is not kept while the client is idle
+	if c.peer.closing() {
+		c.polite = true
+		return 0
+	}
+	return n
+}
+
+// run leaves in out the replies to commands from the front of batch, and
+// returns how many were run.
+func (c *conn) run(batch []commands.Request) (n int) {
+	defer func() {
+		if v := recover(); v != nil {
+			// A fault of ours, and no telling which of these were run: none of
+			// them has an answer yet, so each gets this one.
+			c.log.panicked("answering", v)
+			c.out.Rewind(0)
+			for range batch {
+				c.out.Error(errPanic.Error())
+			}
+			n = len(batch)
+		}
+	}()
+	n, seq := c.peer.do(c.ctx, batch, &c.out)
+	if err := c.peer.wait(c.ctx, seq); err != nil {
+		c.out.Rewind(0)
+		c.peer.fail(n, fmt.Errorf("waiting for the store: %w", err), &c.out)
+	}
+	return n
+}

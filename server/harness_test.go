@@ -1,0 +1,256 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every wait of these tests; none should come near it.
+const patience = 10 * time.Second
+
+// fakePeer is a small engine: it knows AUTH PING ECHO SET GET QUIT and, for
+// the tests, PANIC HANG BIG COUNT.
+type fakePeer struct {
+	opts   commands.SessionOptions
+	signed bool
+	quit   bool
+	values map[string][]byte
+
+	waitErr error                // returned by wait
+	hang    chan struct{}        // HANG waits for it
+	hanging chan struct{}        // told when HANG has begun
+	ended   chan struct{}        // closed by end
+	batches chan int             // the size of each batch, when not nil
+	seen    func(batch [][]byte) // called with each command, when not nil
+}
+
+func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq) {
+	if p.batches != nil {
+		p.batches <- len(batch)
+	}
+	for n, r := range batch {
+		if p.quit {
+			return n, 1
+		}
+		if p.seen != nil {
+			p.seen(r.Argv)
+		}
+		p.one(ctx, r, out)
+	}
+	return len(batch), 1
+}
+
+func (p *fakePeer) one(ctx context.Context, r commands.Request, out *resp.Writer) {
+	if r.Refusal != nil {
+		out.Error(r.Refusal.Error())
+		return
+	}
+	argv := r.Argv
+	switch name := strings.ToUpper(string(argv[0])); {
+	case name == "AUTH":
+		p.signed = true
+		out.Status("OK")
+	case !p.signed:
+		out.Error("NOAUTH Authentication required.")
+	case name == "PING":
+		out.Status("PONG")
+	case name == "QUIT":
+		p.quit = true
+		out.Status("OK")
+	case name == "ECHO" && len(argv) == 2:
+		out.Bulk(argv[1])
+	case name == "COUNT":
+		out.Int(int64(len(argv)))
+	case name == "SET" && len(argv) == 3:
+		p.values[string(argv[1])] = argv[2]
+		out.Status("OK")
+	case name == "GET" && len(argv) == 2:
+		if v, ok := p.values[string(argv[1])]; ok {
+			out.Bulk(v)
+		} else {
+			out.Null()
+		}
+	case name == "BIG":
+		out.Bulk(make([]byte, 4<<20))
+	case name == "PANIC":
+		panic("the handler is broken")
+	case name == "HANG":
+		close(p.hanging)
+		select {
+		case <-p.hang:
+			out.Status("DONE")
+		case <-ctx.Done():
+			out.Error("ERR " + ctx.Err().Error())
+		}
+	default:
+		out.Error(fmt.Sprintf("ERR unknown command '%s'", argv[0]))
+	}
+}
+
+func (p *fakePeer) wait(context.Context, storage.Seq) error { return p.waitErr }
+func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
+	for range n {
+		out.Error("MISCONF " + err.Error())
+	}
+}
+func (p *fakePeer) signedIn() bool { return p.signed }
+func (p *fakePeer) closing() bool  { return p.quit }
+func (p *fakePeer) end()           { close(p.ended) }
+
+// door is a Server on loopback with fake peers.
+type door struct {
+	*Server
+	t    testing.TB
+	addr string
+	log  *logBuffer
+
+	mu    sync.Mutex
+	peers []*fakePeer
+}
+
+// openDoor starts a Server whose sessions are signed in from the start. prepare
+// changes each new peer.
+func openDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
+	d := &door{t: t, log: &logBuffer{}}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	d.Server = newServer(o, func(so commands.SessionOptions) peer {
+		p := &fakePeer{
+			opts: so, signed: true, values: map[string][]byte{},
+			hang: make(chan struct{}), hanging: make(chan struct{}), ended: make(chan struct{}),
+		}
+		if prepare != nil {
+			prepare(p)
+		}
+		d.mu.Lock()
+		d.peers = append(d.peers, p)
+		d.mu.Unlock()
+		return p
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	d.addr = ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- d.Serve(ln) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = d.Shutdown(ctx)
+		require.NoError(t, <-served)
+	})
+	return d
+}
+
+// peer returns the nth session once it exists.
+func (d *door) peer(n int) *fakePeer {
+	var p *fakePeer
+	eventually(d.t, func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if n < len(d.peers) {
+			p = d.peers[n]
+		}
+		return p != nil
+	})
+	return p
+}
+
+// client is a raw connection: tests say every byte.
+type client struct {
+	net.Conn
+	t testing.TB
+	r *bufio.Reader
+}
+
+func (d *door) dial() *client { return dial(d.t, d.addr) }
+
+func dial(t testing.TB, addr string) *client {
+	nc, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = nc.Close() })
+	require.NoError(t, nc.SetDeadline(time.Now().Add(patience)))
+	return &client{nc, t, bufio.NewReader(nc)}
+}
+
+func (c *client) say(s string) {
+	_, err := io.WriteString(c, s)
+	require.NoError(c.t, err)
+}
+
+// hears reads as many bytes as want has and compares.
+func (c *client) hears(want string) {
+	c.t.Helper()
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(c.r, got)
+	require.Equal(c.t, want, string(got[:n]))
+	require.NoError(c.t, err)
+}
+
+// hearsEnd requires that the server closes the connection after want.
+func (c *client) hearsEnd(want string) {
+	c.t.Helper()
+	got, err := io.ReadAll(c.r)
+	require.Equal(c.t, want, string(got))
+	require.NoError(c.t, err)
+}
+
+// command is argv as a RESP array.
+func command(argv ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(argv))
+	for _, a := range argv {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
+	}
+	return b.String()
+}
+
+func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
+
+// eventually polls until ok or patience ends.
+func eventually(t testing.TB, ok func() bool) {
+	t.Helper()
+	require.Eventually(t, ok, patience, time.Millisecond)
+}
+
+func receive[T any](t testing.TB, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "nothing came")
+		panic("unreachable")
+	}
+}
+
+// logBuffer collects log lines.
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
