@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,33 +44,33 @@ func Start(t testing.TB, extraArgs ...string) *Server {
 	s := &Server{socket: filepath.Join(dir, "sock")}
 	args := append([]string{"--port", "0", "--unixsocket", s.socket, "--dir", dir,
 		"--save", "", "--appendonly", "no", "--databases", "2"}, extraArgs...)
-	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, args...)
+	// The shell ends the server when the pipe closes: at cleanup, and also when
+	// this process dies without one.
+	cmd := exec.CommandContext(context.Background(), "/bin/sh",
+		append([]string{"-c", `"$@" & read -r _; kill -9 $!; wait`, "sh", program}, args...)...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		stop()
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // killed at cleanup, so always an error
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-ended
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(func() {
+		_ = pipe.Close()
+		_ = cmd.Wait() // log is complete then
 	})
-	if !s.answers(ended) {
+	t.Cleanup(stop)
+	if !s.answers() {
 		stop()
-		<-ended // log is complete
 		t.Fatalf("redis-server did not answer within %v:\n%s", patience, log.Bytes())
 	}
 	return s
 }
 
 // answers waits for the first PONG.
-func (s *Server) answers(ended <-chan struct{}) bool {
+func (s *Server) answers() bool {
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.After(patience)
@@ -83,8 +84,6 @@ func (s *Server) answers(ended <-chan struct{}) bool {
 		}
 		select {
 		case <-poll.C:
-		case <-ended:
-			return false
 		case <-deadline:
 			return false
 		}
