@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/cubbykv/cubby/config"
+)
+
+// listen opens everything that the configuration names, or nothing.
+func listen(ctx context.Context, c *config.Config) (list []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(list)
+			list = nil
+		}
+	}()
+	if c.Port != 0 {
+		for _, a := range c.Bind {
+			ln, err := listenTCP(ctx, a, c.Port)
+			if err != nil {
+				return list, err
+			}
+			if ln != nil {
+				list = append(list, ln)
+			}
+		}
+	}
+	if c.UnixSocket != "" {
+		ln, err := listenUnix(ctx, c.UnixSocket, c.UnixSocketPerm)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, ln)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("there is nothing to listen on: set port and bind, or unixsocket")
+	}
+	return list, nil
+}
+
+func closeAll(list []net.Listener) {
+	for _, ln := range list {
+		_ = ln.Close()
+	}
+}
+
+// listenTCP returns nil for an optional address that this machine lacks.
+func listenTCP(ctx context.Context, a config.Address, port int) (net.Listener, error) {
+	network, address := a.Listen(port)
+	// Keepalive is the door's, which knows how often.
+	ln, err := (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, network, address)
+	switch {
+	case err == nil:
+		return ln, nil
+	case a.Optional && isMissingAddress(err):
+		return nil, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("port %d on %s is in use by another program; stop it, or add '--port N' with another number", port, a.Host)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("port %d on %s needs more rights than this process has; add '--port N' with a number above 1023", port, a.Host)
+	default:
+		return nil, fmt.Errorf("cannot listen on %s: %w; see the directives bind and port", address, err)
+	}
+}
+
+// isMissingAddress tells whether err means that the machine does not have the
+// address, or not its family, as in Redis.
+func isMissingAddress(err error) bool {
+	var dns *net.DNSError
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) ||
+		errors.Is(err, syscall.EPROTONOSUPPORT) || errors.As(err, &dns)
+}
+
+func listenUnix(ctx context.Context, path string, perm fs.FileMode) (net.Listener, error) {
+	if err := removeStaleSocket(ctx, path); err != nil {
+		return nil, err
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on the unix socket: %w; see the directive unixsocket", err)
+	}
+	if perm != 0 {
+		if err := os.Chmod(path, perm); err != nil {
+			_ = ln.Close()
+			return nil, fmt.Errorf("unixsocketperm: %w", err)
+		}
+	}
+	return ln, nil
+}
+
+// removeStaleSocket removes what a killed server left. Anything else stays: a
+// mistyped path must not cost a file.
+func removeStaleSocket(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil //nolint:nilerr // nothing there, or listening says it better
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return fmt.Errorf("unixsocket: %s exists and is no socket; choose another path", path)
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = c.Close()
+		return fmt.Errorf("unixsocket: another program is listening on %s; stop it, or choose another path", path)
+	}
+	return os.Remove(path)
+}
+
+// addresses lists where clients can connect.
+func addresses(list []net.Listener) string {
+	names := make([]string, len(list))
+	for i, ln := range list {
+		names[i] = ln.Addr().String()
+	}
+	return strings.Join(names, ", ")
+}

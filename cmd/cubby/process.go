@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/config"
+	"github.com/cubbykv/cubby/server"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/cubbykv/cubby/storage/bunt"
+)
+
+// process is one run of the server.
+type process struct {
+	env    environment
+	config *config.Config
+	file   string // configuration file, or empty
+	dev    bool
+
+	log       *slog.Logger
+	store     *bunt.Store
+	directory *auth.Directory
+	anonymous *auth.Principal
+	server    *server.Server
+	// passwordSet tells that the operator chose the admin's password.
+	passwordSet bool
+}
+
+// run serves until ctx ends or the server fails. Everything that may go wrong
+// at the start is one error with what to do about it.
+func (p *process) run(ctx context.Context) (err error) {
+	log, closer, err := newLogger(p.config, p.env.err)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	p.log = log
+	p.log.Info("cubby starts", "version", version(), "dir", p.config.Dir, "appendfsync", string(p.config.AppendFsync))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	if err := p.openStore(); err != nil {
+		return err
+	}
+	defer func() {
+		if e := p.store.Close(); e != nil && err == nil {
+			err = fmt.Errorf("the data could not be written to its end: %w", e)
+		}
+	}()
+	if err := p.openDirectory(ctx); err != nil {
+		return err
+	}
+	listeners, err := listen(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	p.server = server.New(p.serverOptions(p.newEngine(stop)))
+	failed := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		go func() { failed <- p.server.Serve(ln) }()
+	}
+	p.announce(listeners)
+
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-failed:
+		err = fmt.Errorf("the server stopped listening: %w", err)
+	}
+	p.shutdown()
+	return err
+}
+
+func (p *process) openStore() error {
+	c := p.config
+	sync := bunt.SyncEverySecond
+	switch c.AppendFsync {
+	case config.FsyncAlways:
+		sync = bunt.SyncAlways
+	case config.FsyncNo:
+		sync = bunt.SyncNo
+	case config.FsyncEverySec:
+	}
+	var err error
+	p.store, err = bunt.Open(bunt.Options{Dir: c.Dir, Sync: sync, SegmentBytes: c.JournalSegmentSize, Log: p.log})
+	switch {
+	case errors.Is(err, storage.ErrLocked):
+		return fmt.Errorf("the data directory %s is in use by another server; stop it, or choose another with '--dir PATH'", c.Dir)
+	case errors.Is(err, storage.ErrDamaged):
+		return fmt.Errorf("%w; nothing was changed, and the server does not start on data that it cannot trust", err)
+	case err != nil:
+		return fmt.Errorf("%w; see the directive dir", err)
+	}
+	return nil
+}
+
+// openDirectory finds the admin's password and opens the apps and tokens.
+func (p *process) openDirectory(ctx context.Context) error {
+	password := p.config.RequirePass
+	if password == "" {
+		password = p.env.getenv(passwordVar)
+	}
+	p.passwordSet = password != ""
+	if !p.passwordSet {
+		made, err := false, error(nil)
+		if password, made, err = ensurePassword(p.config.Dir); err != nil {
+			return err
+		}
+		if made {
+			p.log.Info("made up a password for the admin; it is in the file", "file", filepath.Join(p.config.Dir, passwordName))
+		}
+	}
+	limits := auth.Limits(p.config.Limits)
+	var err error
+	p.directory, err = auth.Open(ctx, p.store, auth.Options{AdminPassword: password, Defaults: &limits})
+	if err != nil {
+		return err
+	}
+	if p.config.Anonymous == "" {
+		return nil
+	}
+	app, err := p.openDevApp(ctx)
+	p.anonymous = &auth.Principal{App: app}
+	return err
+}
+
+// openDevApp returns the app in whose name clients act that did not sign in,
+// and makes it first when it is missing.
+func (p *process) openDevApp(ctx context.Context) (*auth.App, error) {
+	id, err := auth.ParseID(p.config.Anonymous)
+	if err != nil {
+		return nil, err
+	}
+	app, err := p.directory.App(ctx, id)
+	if !errors.Is(err, auth.ErrNoApp) {
+		return app, err
+	}
+	open := auth.Limits(config.DevLimits(p.config.Limits))
+	return p.directory.CreateApp(ctx, id, auth.OverridesFor(open, auth.Limits(p.config.Limits)))
+}
+
+func (p *process) newEngine(stop func()) *commands.Engine {
+	return commands.New(commands.Options{
+		Store:     p.store,
+		Directory: p.directory,
+		Anonymous: p.anonymous,
+		Log:       p.log,
+		Server: commands.ServerInfo{
+			Version:    version(),
+			Port:       p.config.Port,
+			ConfigFile: p.file,
+			AppendSync: string(p.config.AppendFsync),
+			StoreStats: p.storeStats,
+			Shutdown:   stop,
+		},
+	})
+}
+
+// storeStats are the lines of the store in INFO persistence.
+func (p *process) storeStats() []string {
+	s := p.store.Stats()
+	status := "ok"
+	if s.WriteError != nil {
+		status = "err"
+	}
+	return []string{
+		"aof_last_write_status:" + status,
+		fmt.Sprintf("aof_current_size:%d", s.JournalBytes),
+		fmt.Sprintf("cubby_journal_segments:%d", s.JournalSegments),
+		fmt.Sprintf("cubby_journal_last_sync:%d", s.LastSync),
+		fmt.Sprintf("cubby_spaces_loaded:%d", s.Spaces),
+	}
+}
+
+// never is a duration for options that know no "never".
+const never = 10 * 365 * 24 * time.Hour
+
+func (p *process) serverOptions(e *commands.Engine) server.Options {
+	c := p.config
+	write := c.ClientWriteTimeout
+	if write == 0 {
+		write = never
+	}
+	return server.Options{
+		Engine:          e,
+		Log:             p.log,
+		MaxClients:      c.MaxClients,
+		Timeout:         c.Timeout,
+		KeepAlive:       c.TCPKeepAlive,
+		MaxRequestBytes: int(c.ClientQueryBufferLimit),
+		MaxBulkBytes:    int(c.ProtoMaxBulkLen),
+		MaxReplyBytes:   int(c.ClientOutputBufferLimits.Normal.Hard),
+		WriteTimeout:    write,
+		ProtectedMode:   c.ProtectedMode,
+		// Nobody chose a password that was made up, and whoever may act without
+		// one must be on this machine.
+		PasswordSet: func() bool { return p.passwordSet && p.anonymous == nil },
+	}
+}
+
+// announce tells that clients may come. Scripts wait for the words "ready:
+// accepting connections on".
+func (p *process) announce(listeners []net.Listener) {
+	p.log.Info("ready: accepting connections on " + addresses(listeners))
+	if p.dev {
+		p.welcome()
+	}
+}
+
+// shutdown lets clients finish what they have begun.
+func (p *process) shutdown() {
+	p.log.Info("stopping: no new connections", "timeout", p.config.ShutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.ShutdownTimeout)
+	defer cancel()
+	if err := p.server.Shutdown(ctx); err != nil {
+		p.log.Warn("some connections were closed before they had finished", "error", err)
+	}
+	p.log.Info("stopped serving; writing what is left to disk")
+}
+
+// welcome tells someone who tries Cubby out what to type next. It does not go
+// to the log: it is for the person at the terminal.
+func (p *process) welcome() {
+	c := p.config
+	cli, ours := fmt.Sprintf("redis-cli -p %d", c.Port), ""
+	switch {
+	case c.Port == 0:
+		cli, ours = "redis-cli -s "+c.UnixSocket, " --addr "+c.UnixSocket
+	case c.Port != 6379:
+		ours = fmt.Sprintf(" --addr 127.0.0.1:%d", c.Port)
+	}
+	if filepath.Clean(c.Dir) != filepath.Clean(defaultDir) {
+		ours += " --dir " + c.Dir
+	}
+	fmt.Fprintf(p.env.out, strings.TrimLeft(`
+Cubby is running for development: only this machine may connect, without signing in.
+Try it:
+
+  %[1]s SET hello world
+  %[1]s KV.LIST
+
+An app of its own, with its own keys and limits, and a token that opens it:
+
+  cubby app create acme/shop%[2]s
+  cubby token create acme/shop%[2]s
+
+Data is in %[3]s. Ctrl-C stops the server and keeps it.
+`, "\n"), cli, ours, c.Dir)
+}
