@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"math"
 	"strings"
 
 	"github.com/cubbykv/cubby/internal/kverr"
@@ -151,13 +152,18 @@ func runEcho(c *Call) error {
 	return nil
 }
 
+var errIntRange = kverr.New(kverr.Err, "value is out of range, value must between -2147483648 and 2147483647")
+
 // parseDB reads a database number.
 func parseDB(arg []byte) (int, error) {
 	n, ok := parseInt(arg)
 	if !ok {
 		return 0, errNotInteger
 	}
-	if n < 0 || n >= storage.Databases {
+	switch {
+	case n < math.MinInt32 || n > math.MaxInt32:
+		return 0, errIntRange
+	case n < 0 || n >= storage.Databases:
 		return 0, errDBIndex
 	}
 	return int(n), nil

@@ -27,7 +27,7 @@ func expireRows() []*Command {
 		get("pttl", "2.6.0", "Returns the milliseconds that a key has left.",
 			func(c *Call, at int64) { c.Out.Int(max(at-c.Now, 0)) }),
 		get("expiretime", "7.0.0", "Returns when a key ends, in Unix seconds.",
-			func(c *Call, at int64) { c.Out.Int((at + 500) / 1000) }),
+			func(c *Call, at int64) { c.Out.Int(at/1000 + (at%1000+500)/1000) }), // + 500 first would overflow
 		get("pexpiretime", "7.0.0", "Returns when a key ends, in Unix milliseconds.",
 			func(c *Call, at int64) { c.Out.Int(at) }),
 		{Name: "persist", Arity: 2, Flags: Writes, Keys: oneKey, ACL: "keyspace write fast", Group: "expiry", Since: "2.2.0",

@@ -59,6 +59,10 @@ const longDoubleBits = 64
 // infinite.
 const maxLongDoubleExp = 16384
 
+// longDoubleUnderflow is the largest number that a long double rounds to zero,
+// which is out of range for Redis.
+var longDoubleUnderflow = new(big.Float).SetMantExp(big.NewFloat(1), -16446)
+
 // parseLongDouble reads a number as strtold does, as strictly as Redis: no
 // blanks, the whole text, not NaN, within range. Infinity is a number here.
 func parseLongDouble(b []byte) (*big.Float, bool) {
@@ -82,11 +86,12 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 		}
 	case unsigned[0] != '.' && (unsigned[0] < '0' || unsigned[0] > '9'):
 		return nil, false
-	case len(unsigned) > 1 && unsigned[0] == '0' && (unsigned[1] == 'b' || unsigned[1] == 'o'):
-		return nil, false // Go's prefixes, not C's
+	case strings.Contains(unsigned, "p"):
+		return nil, false // Go takes a binary exponent after decimal digits, C does not
 	}
 	f, _, err := big.ParseFloat(s, base(unsigned), longDoubleBits, big.ToNearestEven)
-	if err != nil || f.IsInf() || f.MantExp(nil) > maxLongDoubleExp {
+	if err != nil || f.IsInf() || f.MantExp(nil) > maxLongDoubleExp ||
+		f.Sign() != 0 && new(big.Float).Abs(f).Cmp(longDoubleUnderflow) <= 0 {
 		return nil, false
 	}
 	return f, true

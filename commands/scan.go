@@ -151,8 +151,9 @@ func (c *Call) scanFrom(cursor uint64, prefix string) (string, error) {
 var errCursor = kverr.New(kverr.Err, "invalid cursor")
 
 // parseCursor accepts what C's strtoul does, as Redis: an empty text is 0, a
-// sign is allowed.
+// sign is allowed, a zero byte ends it.
 func parseCursor(s string) (uint64, error) {
+	s, _, _ = strings.Cut(s, "\x00")
 	digits := strings.TrimPrefix(s, "-")
 	negative := digits != s
 	if !negative {
