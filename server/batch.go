@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tidwall/redcon"
+
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/internal/kverr"
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
-	"github.com/tidwall/redcon"
 )
 
 // keptRequests bounds the batch memory that a connection keeps, in requests.
@@ -42,20 +43,19 @@ func (p enginePeer) signedIn() bool                                  { return p.
 func (p enginePeer) closing() bool                                   { return p.session.Closing() }
 func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }
 
-// handle is redcon's handler: cmd and what follows it are one batch.
+// handle is redcon's handler: cmd and all that has arrived behind it are one
+// batch.
 func handle(rc redcon.Conn, cmd redcon.Command) {
 	c := rc.NetConn().(*conn)
-	if !c.serve(cmd, rc.ReadPipeline()) {
+	if !c.serve(cmd) {
 		_ = rc.Close() // redcon then leaves its loop
 	}
 }
 
 // serve answers a batch and tells whether the connection stays open.
-func (c *conn) serve(cmd redcon.Command, pipeline []redcon.Command) bool {
+func (c *conn) serve(cmd redcon.Command) bool {
+	// redcon's own pipeline is empty: it gets one command at a time.
 	c.batch = append(c.batch[:0], c.guard.restore(cmd))
-	for i := range pipeline {
-		c.batch = append(c.batch, c.guard.restore(pipeline[i]))
-	}
 	c.batch = c.guard.rest(c.batch, c.bounds())
 
 	for todo := c.batch; len(todo) > 0; {
@@ -80,16 +80,17 @@ func (c *conn) answer(batch []commands.Request) int {
 		c.polite = true
 		return 0
 	}
-	c.out.Reset()
+	limit := c.server.options().MaxReplyBytes
+	c.out.SetLimit(limit)
 	n := c.run(batch)
-	if limit := c.server.options().MaxReplyBytes; limit > 0 && c.out.Len() > limit {
-		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "bytes", c.out.Len(), "limit", limit)
+	if c.out.Overflowed() {
+		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
 	}
 	if c.out.Len() > 0 && c.send(c.out.Bytes()) != nil {
 		return 0
 	}
-	c.out.Reset() // a large buffer is not kept while the client is idle
+	c.out.Reset() // of a large buffer nothing is kept
 	if c.peer.closing() {
 		c.polite = true
 		return 0
@@ -105,7 +106,7 @@ func (c *conn) run(batch []commands.Request) (n int) {
 			// A fault of ours, and no telling which of these were run: none of
 			// them has an answer yet, so each gets this one.
 			c.log.panicked("answering", v)
-			c.out.Rewind(0)
+			c.out.Reset()
 			for range batch {
 				c.out.Error(errPanic.Error())
 			}
@@ -114,7 +115,7 @@ func (c *conn) run(batch []commands.Request) (n int) {
 	}()
 	n, seq := c.peer.do(c.ctx, batch, &c.out)
 	if err := c.peer.wait(c.ctx, seq); err != nil {
-		c.out.Rewind(0)
+		c.out.Reset()
 		c.peer.fail(n, fmt.Errorf("waiting for the store: %w", err), &c.out)
 	}
 	return n

@@ -1,55 +1,48 @@
 package server
 
 import (
-	"github.com/cubbykv/cubby/commands"
 	"github.com/tidwall/redcon"
+
+	"github.com/cubbykv/cubby/commands"
 )
 
-// redconWindow is the size of the buffer that redcon reads into. It starts a
-// new one when a frame does not end within it, and such a buffer only grows;
-// so each frame that redcon gets ends within the first.
+// redconWindow is the size of the buffer that redcon reads into. When a frame
+// does not end within it, redcon takes a larger one; so no frame that it gets
+// does that.
 const redconWindow = 4 << 10
 
 // stub goes to redcon in the place of a command that it cannot carry: one that
-// is too long for what is left of its window, inline, or refused. The command
-// itself waits in feeder.aside.
+// is too long for what is left of its window, inline, or refused.
 const stub = "*1\r\n$0\r\n\r\n"
 
-// feeder hands commands to redcon and puts them together again behind it.
+// feeder hands commands to redcon and takes them back behind it.
 type feeder struct {
-	filled int    // bytes of redcon's window in use
-	fed    uint64 // commands handed to redcon
-	met    uint64 // commands that redcon handed on
-	aside  []waiting
-}
-
-// waiting is a command that redcon knows only as a stub.
-type waiting struct {
-	nr  uint64 // counted as feeder.fed
-	req commands.Request
+	window int  // bytes of redcon's window in use
+	aside  bool // redcon has a stub, and the command itself waits in held
+	held   commands.Request
 }
 
 // feed writes the next whole frame to p, which redcon reads from, and returns
-// how many bytes that was; 0 when no frame is whole. Only one frame is handed
-// over at a time: what follows it is taken by rest, cheaper than redcon could,
-// and before sign-in it must not be looked at until the command has run,
-// because that may be AUTH.
+// how many bytes that was; 0 when no frame is whole.
+//
+// Only one frame is handed over at a time. What has arrived behind it is taken
+// by rest, with fewer allocations than redcon makes; and before sign-in it
+// must not be looked at until the command has run, because that may be AUTH.
 func (g *guard) feed(p []byte, b bounds) int {
-	if g.filled == redconWindow {
-		g.filled = 0 // redcon starts over at the end of its window
+	if g.window == redconWindow {
+		g.window = 0 // redcon starts over at the end of its window
 	}
 	if !g.next(b) {
 		return 0
 	}
-	p = p[:min(len(p), redconWindow-g.filled)]
+	p = p[:min(len(p), redconWindow-g.window)]
 	var n int
-	g.fed++
 	if size := g.pos - g.start; g.plain() && size <= len(p) {
 		n = copy(p, g.buf[g.start:g.pos])
 		g.consume()
 	} else {
 		n = copy(p, stub)
-		g.aside = append(g.aside, waiting{g.fed, g.take(&arena{}, b)})
+		g.held, g.aside = g.take(&arena{}, b), true
 	}
 	// A remnant that not even a stub fits in is filled with line breaks, which
 	// redcon passes over.
@@ -58,25 +51,21 @@ func (g *guard) feed(p []byte, b bounds) int {
 			p[n] = '\n'
 		}
 	}
-	g.filled += n
+	g.window += n
 	return n
 }
 
-// restore returns the command that redcon handed on as cmd.
+// restore returns the command that redcon hands on as cmd.
 func (g *guard) restore(cmd redcon.Command) commands.Request {
-	g.met++
-	if len(g.aside) > 0 && g.aside[0].nr == g.met {
-		req := g.aside[0].req
-		g.aside[0] = waiting{}
-		if g.aside = g.aside[1:]; len(g.aside) == 0 {
-			g.aside = nil
-		}
-		return req
+	if !g.aside {
+		return commands.Request{Argv: cmd.Args}
 	}
-	return commands.Request{Argv: cmd.Args}
+	r := g.held
+	g.held, g.aside = commands.Request{}, false
+	return r
 }
 
-// rest appends the whole frames that have arrived behind those that redcon
+// rest appends the whole frames that have arrived behind the one that redcon
 // was given.
 func (g *guard) rest(batch []commands.Request, b bounds) []commands.Request {
 	if !b.signedIn || g.pending() == 0 {

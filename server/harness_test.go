@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
-	"github.com/stretchr/testify/require"
 )
 
 // patience bounds every wait of these tests; none should come near it.

@@ -9,8 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cubbykv/cubby/commands"
 	"github.com/tidwall/redcon"
+
+	"github.com/cubbykv/cubby/commands"
 )
 
 // Door is the name of this door in listings and in the audit trail.
