@@ -38,6 +38,17 @@ func errArity(cmd *Command) error {
 	return kverr.Newf(kverr.Err, "wrong number of arguments for '%s' command", cmd.Name)
 }
 
+// errExecRefused is what a refused EXEC answers, so that the client knows that
+// its transaction is gone as well.
+func errExecRefused(err error) error {
+	refusal := wireError(err)
+	text := refusal.Error()
+	if refusal.Code == kverr.Err {
+		text = refusal.Message
+	}
+	return kverr.New(kverr.ExecAbort, "Transaction discarded because of: "+text)
+}
+
 // errUnknownCommand follows Redis 7.0: the name cut at 128 bytes, then as many
 // arguments as fit in 128 bytes more.
 func errUnknownCommand(argv [][]byte) error {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"math"
 	"strings"
 
@@ -97,7 +98,9 @@ func parseExpireConditions(c *Call) (o expireConditions, err error) {
 		case strings.EqualFold(word, "LT"):
 			o.lt = true
 		default:
-			return o, kverr.Newf(kverr.Err, "Unsupported option %s", cString(c.Argv[i], len(c.Argv[i])))
+			// Redis drops line breaks at the end of such a text.
+			text := bytes.TrimRight(cString(c.Argv[i], len(c.Argv[i])), "\r\n")
+			return o, kverr.Newf(kverr.Err, "Unsupported option %s", text)
 		}
 	}
 	if o.nx && (o.xx || o.gt || o.lt) {

@@ -75,30 +75,28 @@ func (c *twin) do(exact bool, args ...string) bool {
 	theirs := c.theirs.Do(args...)
 	c.w.now()
 	ours := c.ours.do(args...)
-	if ours == theirs || !exact && c.alike(args, ours, theirs) {
+	alike := c.alike(args, ours, theirs)
+	if ours == "+QUEUED\r\n" {
+		c.queued = append(c.queued, args)
+	} else if name := strings.ToLower(args[0]); name == "exec" || name == "discard" || name == "reset" {
+		c.queued = nil
+	}
+	if ours == theirs || !exact && alike {
 		return true
 	}
 	c.t.Errorf("%q\nours:  %q\nRedis: %q", args, ours, theirs)
 	return false
 }
 
-// alike compares replies whose order or exact moment nobody promises. It must
-// see every command of the connection, to know what EXEC answers.
+// alike compares replies whose order or exact moment nobody promises.
 func (c *twin) alike(args []string, ours, theirs string) bool {
-	name := strings.ToLower(args[0])
-	if name == "exec" || name == "discard" || name == "reset" {
-		defer func() { c.queued = nil }()
-	}
 	if ours == theirs {
-		if ours == "+QUEUED\r\n" {
-			c.queued = append(c.queued, args)
-		}
 		return true
 	}
 	if ours == "" || ours[0] != theirs[0] || ours[0] == '-' {
 		return false
 	}
-	switch name {
+	switch strings.ToLower(args[0]) {
 	case "ttl", "expiretime":
 		return near(ours, theirs, 1)
 	case "pttl", "pexpiretime":
@@ -115,12 +113,11 @@ func (c *twin) alike(args []string, ours, theirs string) bool {
 		return sameSet(elements(c.t, a[1]), elements(c.t, b[1]))
 	case "exec":
 		a, b := elements(c.t, ours), elements(c.t, theirs)
-		if len(a) != len(c.queued) || len(b) != len(a) {
+		if len(a) != len(c.queued) || len(b) != len(a) || len(a) == 0 {
 			return false
 		}
-		queued := c.queued
 		for i := range a {
-			if !c.alike(queued[i], a[i], b[i]) {
+			if !c.alike(c.queued[i], a[i], b[i]) {
 				return false
 			}
 		}

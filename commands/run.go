@@ -86,6 +86,10 @@ func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) 
 		cmd.hits.rejected.Add(1)
 	}
 	e.totals.errors.Add(1)
+	if cmd != nil && cmd.has(EndsMulti) {
+		s.endTransaction()
+		err = errExecRefused(err)
+	}
 	if s.multi != nil {
 		s.multi.spoiled = true
 	}

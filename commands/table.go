@@ -23,6 +23,7 @@ const (
 	CrossDB                         // may touch both databases of the namespace
 	WholeNamespace                  // sees keys that its arguments do not name
 	Bulky                           // may have a large reply: shares no transaction with its neighbours
+	EndsMulti                       // ends the transaction even when it is refused
 )
 
 // KeySpec says which arguments are keys, in Redis's terms: the first and last
@@ -47,6 +48,10 @@ type Command struct {
 	Syntax string // arguments as documentation shows them
 	Doc    string // one line
 	Run    func(*Call) error
+
+	// What only COMMAND INFO tells, in Redis's words, separated by blanks.
+	Tips string // advice for clients that split commands over a cluster
+	Also string // flags that mean nothing here
 
 	subs map[string]*Command // of a container, by lower-case name
 	hits stats
