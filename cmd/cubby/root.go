@@ -84,7 +84,7 @@ func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			cmd.SetOut(cmd.ErrOrStderr())
 			_ = cmd.Help()
-			return usagef("%s: which command?", cmd.CommandPath())
+			return usagef("which command of '%s'?", cmd.CommandPath())
 		}
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 			return usagef("no command %q; did you mean %s?", args[0], strings.Join(near, " or "))
@@ -92,5 +92,6 @@ func group(parent *cobra.Command, children ...*cobra.Command) *cobra.Command {
 		return usagef("no command %q", args[0])
 	}
 	parent.SuggestionsMinimumDistance = 2
+	parent.DisableFlagsInUseLine = true
 	return parent
 }

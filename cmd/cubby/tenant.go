@@ -27,7 +27,7 @@ func newTenant(env environment) *cobra.Command {
 			if t.json {
 				return env.printJSON(record{{"tenant", args[0]}, {"dropped", n}})
 			}
-			fmt.Fprintf(env.out, "dropped %d apps of %s\n", n, args[0])
+			fmt.Fprintf(env.out, "dropped %d app(s) of %s\n", n, args[0])
 			return nil
 		},
 	}
@@ -52,5 +52,5 @@ func (e environment) confirm(yes bool, question string) error {
 	case "y", "yes":
 		return nil
 	}
-	return errors.New("nothing was erased")
+	return errors.New("nothing was erased; it takes the answer y, or --yes")
 }
