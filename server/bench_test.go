@@ -37,7 +37,7 @@ func exchange(b *testing.B, addr string, pipeline, size int) {
 	b.SetParallelism(50 / runtime.GOMAXPROCS(0))
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		c := dial(b, addr)
+		c := dial(b, "tcp", addr)
 		_ = c.SetDeadline(time.Time{})
 		answer := make([]byte, len("+OK\r\n")*pipeline)
 		for pb.Next() {

@@ -122,13 +122,21 @@ type door struct {
 	peers []*fakePeer
 }
 
-// openDoor starts a Server whose sessions are signed in from the start. prepare
-// changes each new peer.
+// openDoor starts a Server on loopback.
 func openDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	d := newDoor(t, o, prepare)
+	d.addr = ln.Addr().String()
+	d.serve(ln)
+	return d
+}
+
+// newDoor makes a Server whose sessions are signed in from the start. prepare
+// changes each new peer; it may be nil.
+func newDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
 	d := &door{t: t, log: &logBuffer{}}
-	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
+	o.Log = slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	d.Server = newServer(o, func(so commands.SessionOptions) peer {
 		p := &fakePeer{
 			opts: so, signed: true, values: map[string][]byte{},
@@ -142,18 +150,25 @@ func openDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
 		d.mu.Unlock()
 		return p
 	})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	d.addr = ln.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- d.Serve(ln) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = d.Shutdown(ctx)
-		require.NoError(t, <-served)
-	})
 	return d
+}
+
+// serve serves a listener until the end of the test, or until it is lost.
+func (d *door) serve(ln net.Listener) <-chan error {
+	served := make(chan error, 1)
+	go func() { served <- d.Serve(ln); close(served) }()
+	d.t.Cleanup(func() {
+		require.NoError(d.t, d.shutdown())
+		for range served { // it ends
+		}
+	})
+	return served
+}
+
+func (d *door) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return d.Shutdown(ctx)
 }
 
 // peer returns the nth session once it exists.
@@ -177,11 +192,15 @@ type client struct {
 	r *bufio.Reader
 }
 
-func (d *door) dial() *client { return dial(d.t, d.addr) }
+func (d *door) dial() *client { return dial(d.t, "tcp", d.addr) }
 
-func dial(t testing.TB, addr string) *client {
-	nc, err := net.Dial("tcp", addr)
+func dial(t testing.TB, network, addr string) *client {
+	nc, err := net.Dial(network, addr)
 	require.NoError(t, err)
+	return newClient(t, nc)
+}
+
+func newClient(t testing.TB, nc net.Conn) *client {
 	t.Cleanup(func() { _ = nc.Close() })
 	require.NoError(t, nc.SetDeadline(time.Now().Add(patience)))
 	return &client{nc, t, bufio.NewReader(nc)}
@@ -254,4 +273,48 @@ func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// pipeListener accepts in-memory connections, whose time synctest controls.
+type pipeListener struct {
+	conns  chan net.Conn
+	errs   chan error // returned by Accept before any connection
+	closed chan struct{}
+	once   sync.Once
+	tries  int // calls of Accept
+}
+
+func listenPipe() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), errs: make(chan error, 100), closed: make(chan struct{})}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	l.tries++
+	select {
+	case err := <-l.errs:
+		return nil, err
+	default:
+	}
+	select {
+	case nc := <-l.conns:
+		return nc, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// dial connects without any bound on the client's patience: in a bubble that
+// would be the first thing to happen.
+func (l *pipeListener) dial(t testing.TB) *client {
+	near, far := net.Pipe()
+	l.conns <- far
+	t.Cleanup(func() { _ = near.Close() })
+	return &client{near, t, bufio.NewReader(near)}
 }
