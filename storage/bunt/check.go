@@ -23,7 +23,7 @@ func (s *Store) Check() error {
 func (sp *space) check() error {
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
-	if !sp.loaded || sp.dropped {
+	if !sp.loaded || sp.dropped.Load() {
 		return nil
 	}
 	var bytes int64
@@ -102,7 +102,7 @@ func (s *Store) Stats() Stats {
 	var st Stats
 	for _, sp := range s.allSpaces() {
 		sp.mu.RLock()
-		if sp.loaded && !sp.dropped {
+		if sp.loaded && !sp.dropped.Load() {
 			st.Spaces++
 			keys, bytes := sp.heap.expired(s.clock())
 			st.Keys += int64(len(sp.items)) - keys

@@ -14,7 +14,8 @@
 //
 // # Locks
 //
-// Order: Store.mu, space.mu, shard (buntdb's own lock), journal.mu. Only Drop
+// Order: Store.drops, space.mu, Store.files, shard (buntdb's own lock),
+// journal.mu. Store.mu and sweeper.mu are held over nothing else. Only Drop
 // holds two spaces at once, database 0 before 1. User code runs under the lock
 // of its space and under no other. Files are written outside every data lock,
 // except by Drop, whose space nobody may use any more.

@@ -81,7 +81,7 @@ func (s *Store) dropSpaces(id storage.ID, spaces []*space) error {
 		}
 	}
 	for _, sp := range spaces {
-		sp.dropped = true
+		sp.dropped.Store(true)
 		sp.lastSeq.Store(seq)
 		s.sweeper.removeRows(sp.shard, sp.prefix)
 		if err := sp.shard.apply(nil, alarm{space: sp, off: true}); err != nil {

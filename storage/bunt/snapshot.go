@@ -47,7 +47,7 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 	sp.mu.RLock()
 	start := s.journal.newest() // this space appends under mu: it has nothing later
 	since := sp.dirtySince.Swap(0)
-	empty, dropped := len(sp.items) == 0, sp.dropped
+	empty, dropped := len(sp.items) == 0, sp.dropped.Load()
 	sp.mu.RUnlock()
 	if since == 0 || dropped {
 		return nil
@@ -64,7 +64,7 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 		if err := s.journal.sync(ctx, start); err != nil {
 			return err
 		}
-		if sp.isDropped() { // the drop removes the file itself
+		if sp.dropped.Load() { // the drop removes the file itself
 			return nil
 		}
 		return s.removeSnapshot(sp.name)
@@ -88,17 +88,11 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 	return err
 }
 
-func (sp *space) isDropped() bool {
-	sp.mu.RLock()
-	defer sp.mu.RUnlock()
-	return sp.dropped
-}
-
 // publish gives a finished snapshot its name.
 func (s *Store) publish(temp string, sp *space) error {
 	s.files.Lock()
 	defer s.files.Unlock()
-	if sp.isDropped() {
+	if sp.dropped.Load() {
 		return s.fs.Remove(temp)
 	}
 	path := s.snapshotPath(sp.name)
@@ -200,7 +194,7 @@ func (w *snapshotWriter) collect(sp *space, rows []string, from string) ([]strin
 	switch {
 	case sp.store.closed.Load():
 		return rows, "", false, storage.ErrClosed
-	case sp.dropped:
+	case sp.dropped.Load():
 		return rows, "", false, errGone
 	}
 	rows, err := sp.shard.scan(rows[:0], sp.prefix, sp.prefix+from, lastChunk)

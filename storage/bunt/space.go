@@ -45,9 +45,10 @@ type space struct {
 	shard *shard
 	head  []byte // what a journal record of a batch starts with: kind and name
 
-	mu      sync.RWMutex
-	loaded  bool
-	dropped bool
+	dropped atomic.Bool // set under mu
+
+	mu     sync.RWMutex
+	loaded bool
 
 	items  map[string]*item // expired ones included until they are purged
 	bytes  int64            // of all items
@@ -72,7 +73,7 @@ func (sp *space) usable() error {
 	switch {
 	case sp.store.closed.Load():
 		return storage.ErrClosed
-	case sp.dropped:
+	case sp.dropped.Load():
 		return storage.ErrDropped
 	}
 	return nil

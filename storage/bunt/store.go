@@ -114,6 +114,9 @@ func (s *Store) openDir() error {
 	if err := s.openJournal(); err != nil {
 		return err
 	}
+	// Database 1 leaves no trace of the versions that it used up. A version per
+	// microsecond keeps new ones above them, and below 2^53 for JSON's sake.
+	s.raiseVersion(uint64(max(0, s.clock())) << 10)
 	if segments, _ := s.journal.closedSegments(); len(segments) > 0 {
 		s.compactSoon()
 	}
@@ -190,7 +193,7 @@ func (sp *space) load() error {
 	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if sp.loaded || sp.dropped {
+	if sp.loaded || sp.dropped.Load() {
 		return nil // a dropped space says so at its first use
 	}
 	if !sp.journaled() {

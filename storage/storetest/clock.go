@@ -1,6 +1,3 @@
-// Package storetest is the suite that every storage backend passes, with the
-// in-memory double that backends are compared with and a clock that tests
-// move.
 package storetest
 
 import (
@@ -8,22 +5,21 @@ import (
 	"time"
 )
 
-// Clock is a fake clock. It moves only when told to. Its methods are safe for
-// concurrent use.
+// Clock is a clock that moves only when told to. It is safe for concurrent use.
 type Clock struct{ ms atomic.Int64 }
 
-// NewClock returns a Clock set to some moment of 2026.
+// NewClock returns a clock at some day in the past.
 func NewClock() *Clock {
 	c := new(Clock)
-	c.Set(1_780_000_000_000)
+	c.Set(1_700_000_000_000)
 	return c
 }
 
-// Now is the time in Unix milliseconds.
+// Now returns the time in Unix milliseconds.
 func (c *Clock) Now() int64 { return c.ms.Load() }
 
-// Set moves the clock to ms, in Unix milliseconds; back, too.
+// Set moves the clock to a time in Unix milliseconds, backwards too.
 func (c *Clock) Set(ms int64) { c.ms.Store(ms) }
 
-// Advance moves the clock by d.
+// Advance moves the clock by whole milliseconds.
 func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }

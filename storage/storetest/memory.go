@@ -3,243 +3,272 @@ package storetest
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cubbykv/cubby/storage"
 )
 
-// Memory is the in-memory double: one lock, plain maps, copies everywhere. It
-// is slow and obviously right; backends are compared with it.
+// Memory is a storage.Store that is slow and obviously right: a map per
+// database, copied by each Update, under its own lock (one transaction may be
+// opened inside another one's function, on another database). Other stores are
+// measured against it.
 type Memory struct {
 	clock *Clock
 
-	mu      sync.RWMutex
-	closed  bool
-	version uint64
-	seq     storage.Seq
-	spaces  map[memoryKey]*memoryNamespace
+	closed  atomic.Bool
+	version atomic.Uint64
+	lives   atomic.Uint64
+
+	mu     sync.Mutex // guards spaces; taken before a space's
+	spaces map[memoryName]*memorySpace
 }
 
-type memoryKey struct {
+type memoryName struct {
 	id storage.ID
 	db int
 }
 
-// NewMemory returns an empty double that judges expiry by clock.
-func NewMemory(clock *Clock) *Memory {
-	return &Memory{clock: clock, spaces: make(map[memoryKey]*memoryNamespace)}
+type memorySpace struct {
+	store   *Memory
+	mu      sync.RWMutex
+	dropped bool
+	entries map[string]memoryEntry
 }
 
-// Namespace implements storage.Store.
+// memoryEntry has a number that stays the same while its key stays alive.
+type memoryEntry struct {
+	storage.Entry
+	life uint64
+}
+
+var _ storage.Store = (*Memory)(nil)
+
+// NewMemory returns an empty store.
+func NewMemory(clock *Clock) *Memory {
+	return &Memory{clock: clock, spaces: make(map[memoryName]*memorySpace)}
+}
+
+// Namespace returns a database of a namespace. Errors: storage.ErrClosed.
 func (m *Memory) Namespace(_ context.Context, db int, id storage.ID) (storage.Namespace, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
+	if m.closed.Load() {
 		return nil, storage.ErrClosed
 	}
-	key := memoryKey{id, db}
-	ns := m.spaces[key]
-	if ns == nil {
-		ns = &memoryNamespace{store: m, entries: make(map[string]storage.Entry)}
-		m.spaces[key] = ns
+	name := memoryName{id, db}
+	if m.spaces[name] == nil {
+		m.spaces[name] = &memorySpace{store: m, entries: make(map[string]memoryEntry)}
 	}
-	return ns, nil
+	return m.spaces[name], nil
 }
 
-// Wait implements storage.Store: memory is as durable as it gets at once.
-func (m *Memory) Wait(ctx context.Context, _ storage.Seq) error {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.closed {
+// Wait has nothing to wait for. Errors: storage.ErrClosed.
+func (m *Memory) Wait(context.Context, storage.Seq) error {
+	if m.closed.Load() {
 		return storage.ErrClosed
 	}
-	return ctx.Err()
+	return nil
 }
 
-// Drop implements storage.Store.
+// Drop erases both databases of a namespace. Errors: storage.ErrClosed.
 func (m *Memory) Drop(_ context.Context, id storage.ID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
+	if m.closed.Load() {
 		return storage.ErrClosed
 	}
 	for db := range storage.Databases {
-		if ns := m.spaces[memoryKey{id, db}]; ns != nil {
-			ns.dropped = true
-			delete(m.spaces, memoryKey{id, db})
+		name := memoryName{id, db}
+		if sp := m.spaces[name]; sp != nil {
+			sp.mu.Lock()
+			sp.dropped = true
+			sp.mu.Unlock()
 		}
+		delete(m.spaces, name)
 	}
 	return nil
 }
 
-// Close implements storage.Store.
+// Close ends the store.
 func (m *Memory) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed = true
+	m.closed.Store(true)
 	return nil
 }
 
-type memoryNamespace struct {
-	store   *Memory
-	dropped bool
-	entries map[string]storage.Entry // expired ones included
+// Restart does to the data what a restart does: database 1 is empty.
+func (m *Memory) Restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.spaces {
+		if name.db == storage.Ephemeral {
+			delete(m.spaces, name)
+		}
+	}
 }
 
-func (n *memoryNamespace) usable() error {
+func (sp *memorySpace) usable() error {
 	switch {
-	case n.store.closed:
+	case sp.store.closed.Load():
 		return storage.ErrClosed
-	case n.dropped:
+	case sp.dropped:
 		return storage.ErrDropped
 	}
 	return nil
 }
 
-// View implements storage.Namespace.
-func (n *memoryNamespace) View(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
-	n.store.mu.RLock()
-	defer n.store.mu.RUnlock()
-	if err := firstOf(n.usable(), ctx.Err()); err != nil {
+func (sp *memorySpace) View(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	if err := sp.usable(); err != nil {
 		return 0, err
 	}
-	return n.store.seq, fn(&memoryTx{store: n.store, entries: n.entries, now: n.store.clock.Now(), readOnly: true})
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return 0, fn(&memoryTx{store: sp.store, now: sp.store.clock.Now(), entries: sp.entries})
 }
 
-// Update implements storage.Namespace.
-func (n *memoryNamespace) Update(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
-	n.store.mu.Lock()
-	defer n.store.mu.Unlock()
-	if err := firstOf(n.usable(), ctx.Err()); err != nil {
+func (sp *memorySpace) Update(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	sp.mu.Lock()
+	defer sp.mu.Unlock()
+	if err := sp.usable(); err != nil {
 		return 0, err
 	}
-	tx := &memoryTx{store: n.store, entries: maps.Clone(n.entries), now: n.store.clock.Now()}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	tx := &memoryTx{store: sp.store, now: sp.store.clock.Now(), entries: maps.Clone(sp.entries), writable: true}
 	if err := fn(tx); err != nil {
-		return n.store.seq, err
+		return 0, err
 	}
-	if tx.wrote {
-		n.store.seq++
-		n.entries = tx.entries
-	}
-	return n.store.seq, nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	sp.entries = tx.entries
+	return 0, nil
 }
 
 type memoryTx struct {
 	store    *Memory
-	entries  map[string]storage.Entry
 	now      int64
-	readOnly bool
-	wrote    bool
+	writable bool
+	entries  map[string]memoryEntry
 }
 
 func (t *memoryTx) Now() int64 { return t.now }
 
-func (t *memoryTx) Get(key string) (storage.Entry, error) {
+func (t *memoryTx) live(key string) (memoryEntry, bool) {
 	e, ok := t.entries[key]
-	if !ok || e.Expired(t.now) {
+	return e, ok && !e.Expired(t.now)
+}
+
+func (t *memoryTx) liveKeys() []string {
+	var keys []string
+	for key := range t.entries {
+		if _, ok := t.live(key); ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (t *memoryTx) Get(key string) (storage.Entry, error) {
+	e, ok := t.live(key)
+	if !ok {
 		return storage.Entry{}, storage.ErrNotFound
 	}
-	return e, nil
+	return e.Entry, nil
 }
 
 func (t *memoryTx) Set(key string, e storage.Entry) error {
-	if t.readOnly {
+	if !t.writable {
 		return storage.ErrReadOnlyTx
 	}
-	t.wrote = true
+	old, alive := t.live(key)
 	if e.Expired(t.now) {
-		delete(t.entries, key)
+		if alive {
+			delete(t.entries, key)
+		}
 		return nil
 	}
-	t.store.version++
-	t.entries[string([]byte(key))] = storage.Entry{
-		Value:     slices.Clone(e.Value),
-		UpdatedAt: t.now,
-		ExpiresAt: e.ExpiresAt,
-		Version:   t.store.version,
+	if !alive {
+		old.life = t.store.lives.Add(1)
 	}
+	t.entries[string([]byte(key))] = memoryEntry{life: old.life, Entry: storage.Entry{
+		Value: append([]byte{}, e.Value...), UpdatedAt: t.now, ExpiresAt: e.ExpiresAt, Version: t.store.version.Add(1),
+	}}
 	return nil
 }
 
 func (t *memoryTx) Delete(key string) error {
-	if t.readOnly {
+	if !t.writable {
 		return storage.ErrReadOnlyTx
 	}
-	if _, err := t.Get(key); err != nil {
-		return err
+	if _, ok := t.live(key); !ok {
+		return storage.ErrNotFound
 	}
-	t.wrote = true
 	delete(t.entries, key)
 	return nil
 }
 
 func (t *memoryTx) Clear() error {
-	if t.readOnly {
+	if !t.writable {
 		return storage.ErrReadOnlyTx
 	}
-	t.wrote = true
-	t.entries = make(map[string]storage.Entry)
+	clear(t.entries)
 	return nil
 }
 
 func (t *memoryTx) Ascend(from string, yield func(string, storage.Entry) bool) error {
-	for _, key := range slices.Sorted(maps.Keys(t.entries)) {
-		if key < from {
+	keys := t.liveKeys()
+	lives := make([]uint64, len(keys))
+	for i, key := range keys {
+		lives[i] = t.entries[key].life
+	}
+	for i, key := range keys {
+		e, ok := t.live(key)
+		if key < from || !ok || e.life != lives[i] {
 			continue
 		}
-		e, err := t.Get(key) // yield may have deleted it
-		if err == nil && !yield(key, e) {
-			return nil
+		if !yield(key, e.Entry) {
+			break
 		}
 	}
 	return nil
 }
 
 func (t *memoryTx) Random() (string, error) {
-	for key := range t.entries {
-		if _, err := t.Get(key); err == nil {
-			return key, nil
-		}
+	keys := t.liveKeys()
+	if len(keys) == 0 {
+		return "", storage.ErrNotFound
 	}
-	return "", storage.ErrNotFound
+	return keys[rand.IntN(len(keys))], nil
 }
 
 func (t *memoryTx) Usage() storage.Usage {
 	var u storage.Usage
-	for key := range t.entries {
-		if e, err := t.Get(key); err == nil {
-			u.Keys++
-			u.Bytes += int64(len(key) + len(e.Value))
-		}
+	for _, key := range t.liveKeys() {
+		u.Keys++
+		u.Bytes += int64(len(key) + len(t.entries[key].Value))
 	}
 	return u
 }
 
 func (t *memoryTx) Purge(limit int) (int, error) {
-	if t.readOnly {
+	if !t.writable {
 		return 0, storage.ErrReadOnlyTx
 	}
-	var due []string
+	var ended []string
 	for key, e := range t.entries {
 		if e.Expired(t.now) {
-			due = append(due, key)
+			ended = append(ended, key)
 		}
 	}
-	slices.SortFunc(due, func(a, b string) int { return int(t.entries[a].ExpiresAt - t.entries[b].ExpiresAt) })
-	due = due[:min(len(due), max(limit, 0))]
-	for _, key := range due {
-		t.wrote = true
+	slices.SortFunc(ended, func(a, b string) int { return int(t.entries[a].ExpiresAt - t.entries[b].ExpiresAt) })
+	n := max(0, min(limit, len(ended)))
+	for _, key := range ended[:n] {
 		delete(t.entries, key)
 	}
-	return len(due), nil
+	return n, nil
 }
