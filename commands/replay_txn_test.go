@@ -1,6 +1,11 @@
 package commands
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/cubbykv/cubby/internal/resp"
+)
 
 var txnScripts = []string{
 	`multi and exec
@@ -307,3 +312,30 @@ var txnScripts = []string{
 }
 
 func TestReplayTransactions(t *testing.T) { replay(t, txnScripts) }
+
+// TestReplayWhatWatchSees asks for every writing command whether it changed
+// the key that another connection watches.
+func TestReplayWhatWatchSees(t *testing.T) {
+	w := newTwins(t)
+	watcher, writer := w.dial(t, resp.V2), w.dial(t, resp.V2)
+	for _, before := range []string{"DEL k", "SET k 1", "SET k 1 PXAT 4000000000000"} {
+		for _, change := range []string{
+			"GET k", "SET k 1", "SET k 1 KEEPTTL", "SET k 1 NX", "SET k 1 XX", "SET k 1 GET", "SETNX k 1", "SETEX k 100 1", "PSETEX k 100000 1",
+			"GETSET k 1", "GETDEL k", "GETEX k", "GETEX k PERSIST", "GETEX k PXAT 4000000000000", "GETEX k EXAT 1", "MGET k", "MSET k 1", "MSETNX k 1",
+			"MSETNX k 1 other 1", "APPEND k 0", "APPEND k ", "SETRANGE k 0 1", "SETRANGE k 0 ", "SETRANGE k 0 9", "INCR k", "INCRBY k 0", "DECRBY k 0", "INCRBYFLOAT k 0",
+			"DEL k", "UNLINK k", "DEL other", "TOUCH k", "EXISTS k", "RENAME k k", "RENAMENX k k", "RENAME k other", "RENAMENX k none", "RENAME other k", "RENAMENX other k",
+			"COPY other k", "COPY other k REPLACE", "COPY k other REPLACE", "COPY other k DB 1 REPLACE", "EXPIRE k 100", "EXPIRE k 0", "EXPIRE k -1 GT",
+			"PEXPIREAT k 4000000000000", "PEXPIREAT k 4000000000000 NX", "PERSIST k", "FLUSHDB", "FLUSHALL", "KEYS *", "RANDOMKEY", "SET k 1 EX 0", "SET k",
+		} {
+			for _, line := range []string{"FLUSHALL", "SET other 1", before, "WATCH k"} {
+				watcher.do(true, strings.Fields(line)...)
+			}
+			writer.do(false, strings.Split(change, " ")...)
+			watcher.do(true, "MULTI")
+			watcher.do(true, "PING")
+			if !watcher.do(true, "EXEC") {
+				t.Errorf("after %q and %q", before, change)
+			}
+		}
+	}
+}

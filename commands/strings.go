@@ -164,20 +164,17 @@ func runGetEX(c *Call) error {
 		c.Out.Null()
 		return nil
 	}
-	expiresAt := e.ExpiresAt
+	var expiresAt int64
 	if o.expiry != expiryNone {
 		if expiresAt, err = c.expiresAt(o.expiry, o.expiryArg); err != nil {
 			return err
 		}
 	}
-	if o.persist {
-		expiresAt = 0
-	}
 	c.Out.Bulk(e.Value)
-	if expiresAt == e.ExpiresAt {
-		return nil
+	if o.expiry != expiryNone || o.persist && e.ExpiresAt != 0 {
+		return c.touch(key, e, expiresAt) // a change for WATCH even when the moment stays
 	}
-	return c.touch(key, e, expiresAt)
+	return nil
 }
 
 func runMGet(c *Call) error {

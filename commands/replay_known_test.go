@@ -1,0 +1,117 @@
+package commands
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/internal/resp"
+)
+
+// deliberate lists where we differ from Redis on purpose: the replies to the
+// last command of each script. Everything else that the replay tests reach is
+// equal to the byte. Limits have their own tests: the replays lift them.
+var deliberate = []struct {
+	script, ours, redis string
+}{
+	{`a key has at least one byte
+	SET "" v`,
+		"-BAD_INPUT the key is 0 bytes long; 1 to 65536 are allowed\r\n", "+OK\r\n"},
+	{`keys are judged at admission, before anything that the handler finds wrong
+	MSET a 1 ""`,
+		"-BAD_INPUT the key is 0 bytes long; 1 to 65536 are allowed\r\n", "-ERR wrong number of arguments for 'mset' command\r\n"},
+	{`the limit on values comes in place of proto-max-bulk-len
+	SETRANGE k 536870912 x`,
+		"-SIZE_EXCEEDED offset 536870912 and 1 bytes would make a larger value than the 1048576 bytes allowed\r\n",
+		"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"},
+	{`Redis takes an option with a zero byte for the option
+	SET a 1 "NX\x00"`,
+		"-ERR syntax error\r\n", "+OK\r\n"},
+	{`zero with an exponent that no integer holds
+	INCRBYFLOAT f 0e99999999999999999999`,
+		"-ERR value is not a valid float\r\n", "$1\r\n0\r\n"},
+	{`a watched key that was missing and is missing again did not change
+	WATCH k
+	b| SET k 1
+	b| DEL k
+	MULTI
+	EXEC`,
+		"*0\r\n", "*-1\r\n"},
+	{`writing what has ended already to a missing key changes nothing
+	WATCH k
+	b| SET k 1 PXAT 1
+	MULTI
+	EXEC`,
+		"*0\r\n", "*-1\r\n"},
+	{`DBSIZE counts live keys; in Redis ended ones count until it happens on them
+	SET k 1 PXAT 1
+	DBSIZE`,
+		":0\r\n", sometimes},
+	{`signing in ends transactions, so it cannot be part of one
+	MULTI
+	AUTH x`,
+		"-ERR Command not allowed inside a transaction\r\n", "+QUEUED\r\n"},
+	{`values are strings: the other types' commands do not exist
+	LPUSH k v`,
+		"-ERR unknown command 'LPUSH', with args beginning with: 'k' 'v' \r\n", ":1\r\n"},
+	{`databases cannot be swapped: one is durable, the other is not
+	SWAPDB 0 1`,
+		"-ERR unknown command 'SWAPDB', with args beginning with: '0' '1' \r\n", "+OK\r\n"},
+}
+
+// sometimes stands for replies of Redis that nobody can foretell.
+const sometimes = "sometimes"
+
+func TestDeliberateDifferences(t *testing.T) {
+	w := newTwins(t)
+	for _, d := range deliberate {
+		name, steps := parseScript(t, d.script)
+		t.Run(name, func(t *testing.T) {
+			w.flush(t)
+			conns := make(map[string]*twin)
+			var ours, theirs string
+			for _, s := range steps {
+				c := conns[s.conn]
+				if c == nil {
+					c = w.dial(t, resp.V2)
+					conns[s.conn] = c
+				}
+				theirs = c.theirs.Do(s.args...)
+				w.now()
+				ours = c.ours.do(s.args...)
+			}
+			require.Equal(t, d.ours, ours)
+			if d.redis != sometimes {
+				require.Equal(t, d.redis, theirs)
+			}
+		})
+	}
+}
+
+// unreplayed are commands whose replies are ours alone.
+var unreplayed = map[string]string{
+	"auth":  "Redis has no namespaces",
+	"hello": "the version and the connection's number are each server's own",
+}
+
+// TestEveryCommandIsReplayed keeps new commands of Redis's from going
+// untested.
+func TestEveryCommandIsReplayed(t *testing.T) {
+	names := newTable()
+	replayed := make(map[*Command]bool)
+	for _, scripts := range [][]string{stringScripts, counterScripts, keyScripts, expireScripts, scanScripts, txnScripts, connScripts} {
+		for _, text := range scripts {
+			_, steps := parseScript(t, text)
+			for _, s := range steps {
+				replayed[names.lookup([]byte(s.args[0]))] = true
+			}
+		}
+	}
+	for _, rows := range [][]*Command{stringRows(), counterRows(), keyRows(), expireRows(), scanRows(), txnRows(), connRows()} {
+		for _, row := range rows {
+			if !replayed[names.lookup([]byte(row.Name))] && unreplayed[row.Name] == "" {
+				t.Errorf("no replay script uses %s: add one, or say in unreplayed why not", row.Name)
+			}
+		}
+	}
+}
