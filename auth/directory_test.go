@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
+	t.Helper()
 	r := &rig{t: t, ctx: t.Context(), store: newFakeStore(), now: time.UnixMilli(1_700_000_000_000)}
 	r.reopen(Options{})
 	return r
@@ -260,4 +262,42 @@ func TestRecordsOfAnotherVersionStopTheStart(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// Sign-ins go on while the admin changes things; the race detector watches.
+func TestSignInsBesideChanges(t *testing.T) {
+	r := newRig(t)
+	app := r.create(shop, "commands-per-second", "1000")
+	secret, _ := r.token(shop, Scope{})
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				p, err := r.Authenticate(r.ctx, "acme/shop", secret)
+				if err != nil || p.App != app || !p.Valid(0) {
+					t.Errorf("sign-in: %v, %v", p, err)
+					return
+				}
+				app.TakeCommand(r.now)
+				r.Apps(r.ctx, nil)
+			}
+		})
+	}
+	for range 100 {
+		r.create(blog)
+		_, token := r.token(shop, Scope{})
+		_, err := r.SetLimits(r.ctx, shop, Overrides{"commands-per-second": "2000"})
+		require.NoError(t, err)
+		_, err = r.RevokeToken(r.ctx, token.ID)
+		require.NoError(t, err)
+		require.NoError(t, r.DropApp(r.ctx, blog))
+	}
+	close(done)
+	readers.Wait()
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -80,7 +81,7 @@ func (d *Directory) load(key string, text []byte) error {
 	case strings.HasPrefix(key, tokenKey):
 		return d.loadToken(key[len(tokenKey):], text)
 	}
-	return fmt.Errorf("this version does not know such a record")
+	return errors.New("this version does not know such a record")
 }
 
 func (d *Directory) loadApp(name string, text []byte) error {

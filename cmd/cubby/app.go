@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -81,8 +80,7 @@ func (t *target) report(env environment, name, what string) error {
 	if t.json {
 		return env.printJSON(record{{"name", name}, {what, true}})
 	}
-	fmt.Fprintf(env.out, "%s %s\n", what, name)
-	return nil
+	return env.say("%s %s\n", what, name)
 }
 
 func newAppInfo(env environment, t *target) *cobra.Command {

@@ -40,7 +40,7 @@ func (p *process) welcome() {
 	if filepath.Clean(c.Dir) != filepath.Clean(defaultDir) {
 		ours += " --dir " + c.Dir
 	}
-	fmt.Fprintf(p.env.out, strings.TrimLeft(`
+	_ = p.env.say(strings.TrimLeft(`
 Cubby is running for development: only this machine may connect, without signing in.
 Try it:
 

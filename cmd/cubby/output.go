@@ -117,7 +117,9 @@ func (e environment) printJSON(v any) error {
 func (e environment) printTable(rows [][]string) error {
 	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
 	}
 	return w.Flush()
 }
@@ -132,7 +134,7 @@ func (t *target) printList(env environment, reply any, fields ...string) error {
 		return env.printJSON(list)
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(env.err, "none")
+		env.note("none\n")
 		return nil
 	}
 	head := make([]string, len(fields))

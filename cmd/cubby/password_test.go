@@ -25,7 +25,7 @@ func TestEnsurePassword(t *testing.T) {
 
 func TestReadPassword(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p")
-	for text, want := range map[string]string{"a b ": "a b ", "a\n": "a", "a\r\n": "a", "ü": "ü"} {
+	for text, want := range map[string]string{"a b": "a b", "a\n": "a", "a\r\n": "a", "ü": "ü"} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		got, err := readPassword(path)
 		require.NoError(t, err)

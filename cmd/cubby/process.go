@@ -40,7 +40,7 @@ func (p *process) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer func() { _ = closer.Close() }()
 	p.log = log
 	p.log.Info("cubby starts", "version", version(), "dir", p.config.Dir, "appendfsync", string(p.config.AppendFsync))
 	ctx, stop := context.WithCancel(ctx)
@@ -109,7 +109,8 @@ func (p *process) openDirectory(ctx context.Context) error {
 	}
 	p.passwordSet = password != ""
 	if !p.passwordSet {
-		made, err := false, error(nil)
+		var made bool
+		var err error
 		if password, made, err = ensurePassword(p.config.Dir); err != nil {
 			return err
 		}

@@ -19,6 +19,16 @@ type environment struct {
 	interactive bool // a person answers at in
 }
 
+// say prints what was asked for. That it could not be printed is an error: a
+// token nobody saw is lost.
+func (e environment) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(e.out, format, args...)
+	return err
+}
+
+// note prints what only people need, beside what was asked for.
+func (e environment) note(format string, args ...any) { _, _ = fmt.Fprintf(e.err, format, args...) }
+
 // Exit codes.
 const (
 	exitOK    = 0
@@ -41,13 +51,13 @@ func run(ctx context.Context, env environment, args []string) int {
 		return exitOK
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(env.err, "cubby: %s\n", line)
+		env.note("cubby: %s\n", line)
 	}
 	var usage usageError
 	if !errors.As(err, &usage) {
 		return exitError
 	}
-	fmt.Fprintf(env.err, "Run '%s --help' for more.\n", cmd.CommandPath())
+	env.note("Run '%s --help' for more.\n", cmd.CommandPath())
 	return exitUsage
 }
 

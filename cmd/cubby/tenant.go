@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,8 +26,7 @@ func newTenant(env environment) *cobra.Command {
 			if t.json {
 				return env.printJSON(record{{"tenant", args[0]}, {"dropped", n}})
 			}
-			fmt.Fprintf(env.out, "dropped %d app(s) of %s\n", n, args[0])
-			return nil
+			return env.say("dropped %d app(s) of %s\n", n, args[0])
 		},
 	}
 	drop.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
@@ -46,7 +44,7 @@ func (e environment) confirm(yes bool, question string) error {
 	if !e.interactive {
 		return usagef("this erases data for good and nobody is there to confirm it; add --yes")
 	}
-	fmt.Fprintf(e.err, "%s [y/N] ", question)
+	e.note("%s [y/N] ", question)
 	answer, _ := bufio.NewReader(e.in).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":

@@ -29,6 +29,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	// A command line that was told no directory must not find the developer's.
 	t.Chdir(t.TempDir())
 	return &world{t: t, vars: map[string]string{"GOGC": "100"}}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 )
@@ -52,7 +51,7 @@ once: the server keeps nothing from which it could be told again.`,
 			if t.json {
 				return env.printJSON(token)
 			}
-			fmt.Fprintln(env.err, "Keep the token now, it is not shown again. Clients sign in with AUTH and the token alone.")
+			env.note("Keep the token now, it is not shown again. Clients sign in with AUTH and the token alone.\n")
 			return env.printTable([][]string{{"id", token.text("id")}, {"token", token.text("token")}})
 		},
 	}
@@ -96,8 +95,7 @@ func newTokenRevoke(env environment, t *target) *cobra.Command {
 			if t.json {
 				return env.printJSON(record{{"id", args[0]}, {"revoked", true}})
 			}
-			fmt.Fprintf(env.out, "revoked %s\n", args[0])
-			return nil
+			return env.say("revoked %s\n", args[0])
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -32,8 +31,7 @@ func newVersion(env environment) *cobra.Command {
 		Short: "Show the version",
 		Args:  exactly(0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(env.out, "cubby %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
+			return env.say("cubby %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},
 	}
 }
