@@ -10,7 +10,7 @@ import (
 )
 
 // passwordName is the file in the data directory with the password that the
-// server made up.
+// server generated.
 const passwordName = "admin.password"
 
 // readPassword reads a file with a password and perhaps a line break after it.
@@ -22,7 +22,7 @@ func readPassword(path string) (string, error) {
 	}
 	password := strings.TrimRight(string(text), "\r\n")
 	if password == "" {
-		return "", fmt.Errorf("admin's password: %s is empty; delete it, and the server makes up a new one at its next start", path)
+		return "", fmt.Errorf("admin's password: %s is empty; delete it, and the server generates a new one at its next start", path)
 	}
 	return password, nil
 }

@@ -115,7 +115,7 @@ func (p *process) openDirectory(ctx context.Context) error {
 			return err
 		}
 		if made {
-			p.log.Info("made up a password for the admin; it is in the file", "file", filepath.Join(p.config.Dir, passwordName))
+			p.log.Info("generated the password of the admin; it is in the file", "file", filepath.Join(p.config.Dir, passwordName))
 		}
 	}
 	limits := auth.Limits(p.config.Limits)
@@ -185,7 +185,7 @@ func (p *process) serverOptions(e *commands.Engine) server.Options {
 		MaxReplyBytes:   int(c.ClientOutputBufferLimits.Normal.Hard),
 		WriteTimeout:    write,
 		ProtectedMode:   c.ProtectedMode,
-		// Nobody chose a password that was made up, and whoever may act without
+		// Nobody chose a generated password, and whoever may act without
 		// one must be on this machine.
 		PasswordSet: func() bool { return p.passwordSet && p.anonymous == nil },
 	}

@@ -238,7 +238,7 @@ func TestWhoCountsAsProtected(t *testing.T) {
 		p    process
 		want bool
 	}{
-		"made-up password":           {process{}, false},
+		"generated password":         {process{}, false},
 		"chosen password":            {process{passwordSet: true}, true},
 		"chosen, but open to anyone": {process{passwordSet: true, anonymous: &auth.Principal{}}, false},
 	} {
