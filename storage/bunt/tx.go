@@ -277,6 +277,7 @@ func (t *tx) rollback() {
 		case undoAdd:
 			sp.take(u.it)
 		case undoPut:
+			sp.heap.forget(u.it) // the heap may expect an end that never comes
 			sp.put(u.it, u.old.value, u.old.updatedAt, u.old.expiresAt, u.old.version)
 		case undoTake:
 			sp.add(u.it)
