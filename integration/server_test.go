@@ -1,0 +1,184 @@
+package integration
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const adminPassword = "of the integration tests"
+
+// cubby is one run of the server.
+type cubby struct {
+	t      testing.TB
+	dir    string
+	port   int
+	cmd    *exec.Cmd
+	stdout output
+	stderr output
+	exited chan struct{} // closed when the process is gone
+}
+
+// start runs a server in a new directory until the test ends. Directives are
+// further arguments of serve.
+func start(t testing.TB, directives ...string) *cubby {
+	t.Helper()
+	return startIn(t, t.TempDir(), directives...)
+}
+
+// startIn runs a server on the data in dir.
+func startIn(t testing.TB, dir string, directives ...string) *cubby {
+	t.Helper()
+	for {
+		s := launch(t, dir, directives...)
+		if s.becomesReady() {
+			return s
+		}
+		// Somebody else may have taken the port that was free a moment ago.
+		if !strings.Contains(s.stderr.String(), fmt.Sprintf("port %d on", s.port)) {
+			require.FailNow(t, "the server did not start", s.stderr.String())
+		}
+	}
+}
+
+// launch starts the process and returns without waiting for it to be ready.
+func launch(t testing.TB, dir string, directives ...string) *cubby {
+	t.Helper()
+	port := freePort(t)
+	args := append([]string{"serve", "--port", strconv.Itoa(port), "--dir", dir}, directives...)
+	s := spawn(t, exec.Command(binary, args...), "CUBBY_ADMIN_PASSWORD="+adminPassword)
+	s.dir, s.port = dir, port
+	return s
+}
+
+// spawn runs a command of the binary in the background until the test ends. A
+// server that still runs then must stop in order.
+func spawn(t testing.TB, cmd *exec.Cmd, env ...string) *cubby {
+	t.Helper()
+	s := &cubby{t: t, cmd: cmd, exited: make(chan struct{})}
+	// The race detector waits a second at the end by default.
+	cmd.Env = append(append(withoutCubby(os.Environ()), "GORACE=atexit_sleep_ms=20"), env...)
+	cmd.Stdout, cmd.Stderr = &s.stdout, &s.stderr
+	dieWithUs(cmd)
+	require.NoError(t, cmd.Start())
+	go func() {
+		_ = cmd.Wait() // ProcessState tells the rest
+		close(s.exited)
+	}()
+	t.Cleanup(func() {
+		if s.running() {
+			s.terminate()
+		}
+		if t.Failed() {
+			t.Logf("log of the server on port %d:\n%s", s.port, s.stderr.String())
+		}
+		require.NotContains(t, s.stderr.String(), "DATA RACE")
+	})
+	return s
+}
+
+// withoutCubby drops what would tell the binary how to behave.
+func withoutCubby(env []string) []string {
+	var kept []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, "CUBBY_") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// readyWords are what the log says when clients may come.
+const readyWords = "ready: accepting connections on"
+
+// becomesReady waits for the server's word that clients may come. It returns
+// false when the process ended instead.
+func (s *cubby) becomesReady() bool {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		return strings.Contains(s.stderr.String(), readyWords) || !s.running()
+	}, patience, pollEvery, "the server says nothing")
+	return s.running()
+}
+
+func (s *cubby) running() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+func (s *cubby) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// terminate sends SIGTERM and requires an orderly end.
+func (s *cubby) terminate() {
+	s.t.Helper()
+	s.signal(syscall.SIGTERM)
+	require.Zero(s.t, s.exitCode(), s.stderr.String())
+}
+
+// kill ends the process as a crash would.
+func (s *cubby) kill() {
+	s.t.Helper()
+	s.signal(syscall.SIGKILL)
+	require.Equal(s.t, -1, s.exitCode())
+}
+
+func (s *cubby) signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+		require.NoError(s.t, err)
+	}
+}
+
+// exitCode waits for the end of the process; -1 is a signal.
+func (s *cubby) exitCode() int {
+	s.t.Helper()
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		_ = s.cmd.Process.Kill()
+		require.FailNow(s.t, "the process does not end", s.stderr.String())
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// freePort returns a port that nobody listens on at this moment.
+func freePort(t testing.TB) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// output collects what a process writes while others read it.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
