@@ -58,7 +58,7 @@ func (c *Call) signIn(user, secret string) error {
 var (
 	errProtover = kverr.New(kverr.Err, "Protocol version is not an integer or out of range")
 	errNoProto  = kverr.New(kverr.NoProto, "unsupported protocol version")
-	errHello    = kverr.New(kverr.NoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+	errHello    = kverr.New(kverr.NoAuth, "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
 )
 
 // compatibleVersion is the version of Redis whose behaviour clients may

@@ -118,7 +118,8 @@ func (c *Call) rename() error {
 	if _, err := c.remove(from); err != nil {
 		return err
 	}
-	return c.put(to, e.Value, e.ExpiresAt)
+	// Not put: a value that is larger than a limit lowered later is no new one.
+	return c.Tx.Set(to, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt})
 }
 
 func firstError(err, otherwise error) error {
@@ -173,6 +174,9 @@ func runCopy(c *Call) error {
 		if err := checkTTL(c.Limits, target, c.Now, e.ExpiresAt); err != nil && target != c.db {
 			return err
 		}
+	}
+	if err := checkValue(c.Limits, len(e.Value)); err != nil {
+		return err
 	}
 	if err := tx.Set(to, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt}); err != nil {
 		return err

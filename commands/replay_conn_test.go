@@ -1,6 +1,11 @@
 package commands
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/cubbykv/cubby/internal/redistest"
+)
 
 var connScripts = []string{
 	`ping and echo
@@ -97,3 +102,16 @@ var connScripts = []string{
 }
 
 func TestReplayConnection(t *testing.T) { replay(t, connScripts) }
+
+func TestReplayBeforeSignIn(t *testing.T) {
+	h := newHarness(t)
+	w := &twins{t: t, h: h, redis: redistest.Start(t, "--requirepass", testAdminPassword)}
+	c := &twin{t: t, w: w, ours: h.connect(), theirs: w.redis.Dial(t)}
+	for _, line := range []string{
+		"PING", "GET k", "GET", "NOSUCH k", "CLIENT NOSUCH", "MULTI", "EXEC", "EXEC x", "DISCARD", "WATCH k", "SELECT 1", "SELECT x", "ECHO", "ECHO a",
+		"AUTH", "AUTH wrong", "AUTH default wrong", "AUTH a b c", "AUTH a b c d", "HELLO 4", "HELLO x", "HELLO", "HELLO 2", "HELLO 3 AUTH default wrong",
+		"HELLO 3 AUTH default", "HELLO 3 FOO", "HELLO 3 SETNAME", "HELLO 3 SETNAME a\"b", "RESET", "RESET x", "RESET", "QUIT",
+	} {
+		c.do(true, strings.Fields(line)...)
+	}
+}
