@@ -41,7 +41,7 @@ func startRedis(ctx context.Context, dir string, o options) (*target, error) {
 	}
 	t.cmd = exec.CommandContext(ctx, "redis-server", "--port", t.port, "--dir", dir, "--save", "",
 		"--appendonly", "yes", "--appendfsync", o.fsync, "--loglevel", "warning",
-		"--user", "bench on >"+password+" ~* +@all")
+		"--user", "bench", "on", ">"+password, "~*", "+@all")
 	return t, t.start()
 }
 
