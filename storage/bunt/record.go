@@ -84,15 +84,15 @@ func appendName(b []byte, name storage.ID) []byte {
 	return append(append(b, byte(len(name.App))), name.App...)
 }
 
-// appendRecord seals a body. bodyCRC is its checksum, which the caller computed
-// outside the journal's lock.
+// appendRecord seals a body that comes in two parts. bodyCRC is its checksum,
+// which the caller computed outside the journal's lock.
 func appendRecord(b []byte, seq, durable uint64, body1, body2 []byte, bodyCRC uint32) []byte {
-	var h [recordHeader]byte
-	binary.LittleEndian.PutUint32(h[4:], uint32(len(body1)+len(body2)))
-	binary.LittleEndian.PutUint64(h[8:], seq)
-	binary.LittleEndian.PutUint64(h[16:], durable)
-	binary.LittleEndian.PutUint32(h[:], crc32.Update(bodyCRC, castagnoli, h[4:]))
-	b = append(b, h[:]...)
+	start := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(body1)+len(body2)))
+	b = binary.LittleEndian.AppendUint64(b, seq)
+	b = binary.LittleEndian.AppendUint64(b, durable)
+	binary.LittleEndian.PutUint32(b[start:], crc32.Update(bodyCRC, castagnoli, b[start+4:]))
 	b = append(b, body1...)
 	return append(b, body2...)
 }

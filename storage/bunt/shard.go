@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,7 +165,7 @@ func (s *shard) scan(dst []string, prefix, from string, limit int) ([]string, er
 	}
 	err = db.View(func(tx *buntdb.Tx) error {
 		return tx.AscendGreaterOrEqual("", from, func(row, _ string) bool {
-			if limit == 0 || row[:prefixLen] != prefix {
+			if limit == 0 || !strings.HasPrefix(row, prefix) {
 				return false
 			}
 			dst = append(dst, row)

@@ -1,0 +1,5 @@
+//go:build race
+
+package bunt
+
+const raceEnabled = true

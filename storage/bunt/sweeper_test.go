@@ -1,0 +1,69 @@
+package bunt
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// physical is how many items a space has in memory, expired or not.
+func physical(sp *space) int {
+	sp.mu.RLock()
+	defer sp.mu.RUnlock()
+	return len(sp.items)
+}
+
+// The alarm clock is real here: buntdb looks once a second.
+func TestExpiredItemsAreSweptInBackground(t *testing.T) {
+	s := openTest(t, Options{})
+	sp := namespace(t, s, notes).(*space)
+	write(t, s, notes, func(tx storage.Tx) {
+		put(t, tx, "stays", "")
+		for i := range 3 * sweepStep {
+			require.NoError(t, tx.Set(fmt.Sprintf("soon%d", i), storage.Entry{ExpiresAt: tx.Now() + 20}))
+		}
+		// Extended and lifted: the heap still expects an early end.
+		require.NoError(t, tx.Set("soon1", storage.Entry{ExpiresAt: tx.Now() + 3_600_000}))
+		put(t, tx, "soon2", "")
+	})
+	eventually(t, "expired items go", func() bool { return physical(sp) == 3 })
+	require.NoError(t, s.Check())
+	sp.mu.RLock()
+	armed := sp.armedAt
+	sp.mu.RUnlock()
+	require.NotZero(t, armed, "the alarm is set again for what ends later")
+
+	// A second round: the alarm moves ahead for an earlier end.
+	write(t, s, notes, func(tx storage.Tx) {
+		require.NoError(t, tx.Set("brief", storage.Entry{ExpiresAt: tx.Now() + 20}))
+	})
+	eventually(t, "expired items go", func() bool { return physical(sp) == 3 })
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	s := openTest(t, Options{IndexShards: 1})
+	rows := func() int {
+		rows, err := s.shards[0].scan(nil, "", "", -1)
+		require.NoError(t, err)
+		return len(rows)
+	}
+	fillMany := func() {
+		write(t, s, notes, func(tx storage.Tx) {
+			for i := range 2 * inlineClear {
+				require.NoError(t, tx.Set(fmt.Sprintf("k%d", i), storage.Entry{ExpiresAt: tx.Now() + time.Hour.Milliseconds()}))
+			}
+		})
+	}
+	fillMany()
+	require.Equal(t, 2*inlineClear+1, rows(), "a row per key and one alarm")
+	write(t, s, notes, func(tx storage.Tx) { require.NoError(t, tx.Clear()); put(t, tx, "a", "") })
+	eventually(t, "rows of a cleared space go", func() bool { return rows() == 2 })
+	fillMany()
+	require.NoError(t, s.Drop(t.Context(), notes))
+	eventually(t, "rows of a dropped space go", func() bool { return rows() == 0 })
+	require.Empty(t, s.shards[0].armed)
+}
