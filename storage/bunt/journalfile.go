@@ -100,4 +100,3 @@ func (j *journal) deleteSegments(segments []segment) error {
 	}
 	return nil
 }
-
