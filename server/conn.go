@@ -120,12 +120,12 @@ func (c *conn) bounds() bounds {
 // fill waits for the client to send something.
 func (c *conn) fill() error {
 	since := time.Now()
-	for {
-		timeout := c.server.options().Timeout
-		if err := c.armRead(since, timeout); err != nil {
+	for rang := false; ; rang = true {
+		space, timeout := c.guard.space(), c.server.options().Timeout
+		if err := c.armRead(since, timeout, rang); err != nil {
 			return err
 		}
-		n, err := c.Conn.Read(c.guard.space())
+		n, err := c.Conn.Read(space)
 		if n > 0 {
 			c.guard.arrived(n)
 			c.server.stats.read.Add(int64(n))
@@ -144,17 +144,13 @@ func (c *conn) fill() error {
 		if idle >= quietAfter {
 			c.guard.quieten()
 		}
-		c.readMu.Lock()
-		c.readBy = time.Time{}
-		c.readMu.Unlock()
 	}
 }
 
 // armRead sees to it that the coming read wakes up in time to close an idle
 // connection or to give its buffer back. Setting a deadline costs as much as a
-// small command, so an earlier one is left in force and judged when it is
-// reached.
-func (c *conn) armRead(since time.Time, timeout time.Duration) error {
+// small command, so an earlier one is left in force and judged when it rang.
+func (c *conn) armRead(since time.Time, timeout time.Duration, rang bool) error {
 	wait := timeout
 	if c.guard.spare() && (wait == 0 || wait > quietAfter) {
 		wait = quietAfter
@@ -170,7 +166,7 @@ func (c *conn) armRead(since time.Time, timeout time.Duration) error {
 		return nil
 	case wait == 0:
 		by = time.Time{}
-	case !c.readBy.IsZero() && !c.readBy.After(by):
+	case !rang && !c.readBy.IsZero() && !c.readBy.After(by):
 		return nil
 	}
 	c.readBy = by

@@ -226,12 +226,18 @@ func describe(argv [][]byte, refusal *string) string {
 
 // recorder is a peer that keeps what it is asked and answers nothing.
 type recorder struct {
-	signed bool
-	got    []string
+	signed  bool
+	got     []string
+	forgets bool // keep got empty
+	largest int  // batch
 }
 
 func (p *recorder) do(_ context.Context, batch []commands.Request, _ *resp.Writer) (int, storage.Seq) {
+	p.largest = max(p.largest, len(batch))
 	for _, r := range batch {
+		if p.forgets {
+			continue
+		}
 		var refusal *string
 		if r.Refusal != nil {
 			text := r.Refusal.Error()

@@ -185,6 +185,17 @@ func (d *door) peer(n int) *fakePeer {
 	return p
 }
 
+// only returns the one connection that is open.
+func (d *door) only() *conn {
+	d.Server.mu.Lock()
+	defer d.Server.mu.Unlock()
+	require.Len(d.t, d.conns, 1)
+	for c := range d.conns {
+		return c
+	}
+	return nil
+}
+
 // client is a raw connection: tests say every byte.
 type client struct {
 	net.Conn
@@ -318,3 +329,6 @@ func (l *pipeListener) dial(t testing.TB) *client {
 	t.Cleanup(func() { _ = near.Close() })
 	return &client{near, t, bufio.NewReader(near)}
 }
+
+// pass lets time pass in a synctest bubble, where nobody has to wait for it.
+func pass(d time.Duration) { <-time.After(d) }
