@@ -1,0 +1,73 @@
+package commands
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// visibleSessions are the sessions that viewer may see in listings, oldest
+// first.
+func (e *Engine) visibleSessions(viewer *Session) []*Session {
+	var seen []*Session
+	e.mu.Lock()
+	for _, s := range e.sessions {
+		if s == viewer || viewer.maySee(s.snapshot()) {
+			seen = append(seen, s)
+		}
+	}
+	e.mu.Unlock()
+	slices.SortFunc(seen, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
+	return seen
+}
+
+// appendClient adds the line of s to a CLIENT LIST: the fields of Redis 7.2 in
+// its order, since clients parse them. What Cubby does not measure per
+// connection is 0, and there is no file descriptor to tell.
+func appendClient(b []byte, c *Call, s *Session) []byte {
+	v := s.snapshot()
+	now := c.clock()
+	flags := "N"
+	if v.multi >= 0 {
+		flags = "x"
+	}
+	text := func(field, value string) {
+		b = append(b, field...)
+		b = append(b, value...)
+	}
+	number := func(field string, n int64) {
+		b = append(b, field...)
+		b = strconv.AppendInt(b, n, 10)
+	}
+	number("id=", s.id)
+	text(" addr=", s.opts.Remote)
+	text(" laddr=", s.opts.Local)
+	number(" fd=", -1)
+	text(" name=", v.name)
+	number(" age=", int64(now.Sub(s.created).Seconds()))
+	number(" idle=", max(0, now.UnixMilli()-s.last.Load())/1000)
+	text(" flags=", flags)
+	number(" db=", int64(v.db))
+	text(" sub=0 psub=0 ssub=0", "")
+	number(" multi=", int64(v.multi))
+	text(" qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r", "")
+	text(" cmd=", lastCommand(c, s))
+	text(" user=", v.principal.Name())
+	number(" redir=", -1)
+	number(" resp=", int64(v.proto))
+	text(" lib-name=", v.libName)
+	text(" lib-ver=", v.libVersion)
+	return append(b, '\n')
+}
+
+// lastCommand names what s ran last. Of the asking session that is the
+// command under way.
+func lastCommand(c *Call, s *Session) string {
+	if s == c.Session {
+		return c.Cmd.Name
+	}
+	if cmd := s.lastCmd.Load(); cmd != nil {
+		return cmd.Name
+	}
+	return "NULL" // Redis's word
+}

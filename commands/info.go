@@ -1,0 +1,295 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// What INFO tells depends on who asks. An app sees its namespace as if it were
+// the whole server: its own connections, bytes and keys, beside fixed facts of
+// the process such as version and uptime. Figures that exist only for the
+// process as a whole (memory, CPU, totals, command counts) would show an app
+// what its neighbours do, so only the admin gets them. The total_ counters stay
+// in an app's reply as zeros because tools such as redis-cli --stat insist on
+// them.
+
+// report is one INFO reply under construction.
+type report struct {
+	call  *Call
+	admin bool
+	held  []held // per database; nil when nobody may know
+	text  strings.Builder
+}
+
+// held is what INFO tells of one database.
+type held struct {
+	storage.Usage
+	expiring int64 // keys with a TTL
+}
+
+// infoSection is one chapter of INFO.
+type infoSection struct {
+	name  string // as Redis's title, without regard to case
+	extra bool   // left out unless asked for by name, or by all or everything
+	usage bool   // needs report.held
+	write func(*report)
+}
+
+// infoSections lists the chapters in Redis's order.
+func infoSections() []infoSection {
+	return []infoSection{
+		{name: "Server", write: (*report).server},
+		{name: "Clients", write: (*report).clients},
+		{name: "Memory", usage: true, write: (*report).memory},
+		{name: "Persistence", write: (*report).persistence},
+		{name: "Stats", write: (*report).stats},
+		{name: "Replication", write: (*report).replication},
+		{name: "CPU", write: (*report).cpu},
+		{name: "Modules", write: func(*report) {}},
+		{name: "Commandstats", extra: true, write: (*report).commandStats},
+		{name: "Errorstats", write: func(*report) {}}, // errors are not counted by code
+		{name: "Cluster", write: func(r *report) { r.field("cluster_enabled", 0) }},
+		{name: "Keyspace", usage: true, write: (*report).keyspace},
+	}
+}
+
+func runInfo(c *Call) error {
+	sections := askedSections(c.Argv[1:])
+	r := &report{call: c, admin: c.Session.principal.Admin}
+	if slices.ContainsFunc(sections, func(s infoSection) bool { return s.usage }) {
+		var err error
+		if r.held, err = c.holdings(); err != nil {
+			return err
+		}
+	}
+	for i, s := range sections {
+		if i > 0 {
+			r.text.WriteString("\r\n")
+		}
+		r.text.WriteString("# " + s.name + "\r\n")
+		s.write(r)
+	}
+	c.Out.Verbatim("txt", r.text.String())
+	return nil
+}
+
+// askedSections picks the sections that the arguments name; unknown ones are
+// passed over, as in Redis.
+func askedSections(args [][]byte) []infoSection {
+	all, standard := false, len(args) == 0
+	named := make(map[string]bool)
+	for _, a := range args {
+		switch word := strings.ToLower(string(a)); word {
+		case "all", "everything":
+			all = true
+		case "default":
+			standard = true
+		default:
+			named[word] = true
+		}
+	}
+	return slices.DeleteFunc(infoSections(), func(s infoSection) bool {
+		return !all && !(standard && !s.extra) && !named[strings.ToLower(s.name)]
+	})
+}
+
+// field writes one line.
+func (r *report) field(name string, value any) {
+	fmt.Fprintf(&r.text, "%s:%v\r\n", name, value)
+}
+
+func (r *report) server() {
+	e := r.call.Engine
+	up := int64(r.call.clock().Sub(e.started).Seconds())
+	r.field("redis_version", compatibleVersion)
+	r.field("cubby_version", e.server.Version)
+	r.field("redis_mode", "standalone")
+	r.field("os", platform)
+	r.field("arch_bits", strconv.IntSize)
+	r.field("process_id", processID)
+	r.field("run_id", e.runID)
+	r.field("tcp_port", e.server.Port)
+	r.field("server_time_usec", r.call.clock().UnixMicro())
+	r.field("uptime_in_seconds", up)
+	r.field("uptime_in_days", up/(24*60*60))
+	file := ""
+	if r.admin {
+		file = e.server.ConfigFile // the host's directories are no app's business
+	}
+	r.field("config_file", file)
+}
+
+func (r *report) clients() {
+	r.field("connected_clients", len(r.call.Engine.visibleSessions(r.call.Session)))
+	r.field("blocked_clients", 0)
+	r.field("tracking_clients", 0)
+}
+
+func (r *report) memory() {
+	if r.admin {
+		m := readMemory()
+		r.size("used_memory", m.used)
+		if m.resident > 0 {
+			r.size("used_memory_rss", m.resident)
+			r.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(m.resident)/float64(max(1, m.used))))
+		}
+		r.size("maxmemory", 0)
+		r.field("maxmemory_policy", "noeviction")
+		r.field("mem_allocator", "go")
+		return
+	}
+	if r.held != nil {
+		used := int64(0)
+		for _, h := range r.held {
+			used += h.Bytes
+		}
+		r.size("used_memory", used)
+	}
+	limit := int64(0)
+	for _, n := range r.call.Limits.MaxBytes {
+		if n == 0 {
+			limit = 0 // one database without a limit: the sum has none
+			break
+		}
+		limit += n
+	}
+	r.size("maxmemory", limit)
+	r.field("maxmemory_policy", "noeviction")
+}
+
+// size writes a number of bytes, and once more for people.
+func (r *report) size(name string, n int64) {
+	r.field(name, n)
+	r.field(name+"_human", humanBytes(n))
+}
+
+func (r *report) persistence() {
+	s := &r.call.Engine.server
+	r.field("loading", 0)
+	r.field("async_loading", 0)
+	r.field("rdb_bgsave_in_progress", 0)
+	if s.AppendSync != "" {
+		r.field("aof_enabled", 1)
+		r.field("aof_rewrite_in_progress", 0)
+		r.field("appendfsync", s.AppendSync)
+	} else {
+		r.field("aof_enabled", 0)
+	}
+	if r.admin && s.StoreStats != nil {
+		for _, line := range s.StoreStats() {
+			r.text.WriteString(line + "\r\n")
+		}
+	}
+}
+
+func (r *report) stats() {
+	var connections, commands, errors int64
+	if t := &r.call.Engine.totals; r.admin {
+		connections, commands, errors = t.connections.Load(), t.commands.Load(), t.errors.Load()
+	}
+	r.field("total_connections_received", connections)
+	r.field("total_commands_processed", commands)
+	r.field("evicted_keys", 0)
+	r.field("evicted_clients", 0)
+	r.field("total_error_replies", errors)
+}
+
+func (r *report) replication() {
+	r.field("role", "master")
+	r.field("connected_slaves", 0)
+	r.field("master_failover_state", "no-failover")
+	r.field("master_replid", r.call.Engine.runID)
+	r.field("master_repl_offset", 0)
+	r.field("repl_backlog_active", 0)
+}
+
+func (r *report) cpu() {
+	if !r.admin {
+		return
+	}
+	if user, sys, ok := readCPU(); ok {
+		r.field("used_cpu_sys", fmt.Sprintf("%.6f", sys))
+		r.field("used_cpu_user", fmt.Sprintf("%.6f", user))
+	}
+}
+
+func (r *report) commandStats() {
+	if !r.admin {
+		return
+	}
+	r.call.Engine.table.walk(func(cmd *Command) {
+		calls, failed, rejected := cmd.hits.calls.Load(), cmd.hits.failed.Load(), cmd.hits.rejected.Load()
+		if calls+rejected == 0 {
+			return
+		}
+		// Tools expect the times, which nobody takes.
+		r.field("cmdstat_"+cmd.Name, fmt.Sprintf("calls=%d,usec=0,usec_per_call=0.00,rejected_calls=%d,failed_calls=%d",
+			calls, rejected, failed))
+	})
+}
+
+func (r *report) keyspace() {
+	for db, h := range r.held {
+		if h.Keys > 0 {
+			r.field("db"+strconv.Itoa(db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", h.Keys, h.expiring))
+		}
+	}
+}
+
+// holdings measures both databases of the namespace in use. There is nothing
+// to tell to an admin that looks into none, nor to a token that opens only
+// some of the keys.
+func (c *Call) holdings() ([]held, error) {
+	p := c.Session.principal
+	if p.App == nil || p.Token != nil && p.Token.Prefix != "" {
+		return nil, nil
+	}
+	result := make([]held, storage.Databases)
+	for db := range result {
+		measure := func(tx storage.Tx) (err error) {
+			result[db], err = measure(tx)
+			return err
+		}
+		if c.Tx != nil {
+			// Inside EXEC the transaction is open already, and a second one on the
+			// same namespace would wait for it.
+			if err := measure(c.txOf(db)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		ns, err := c.Engine.namespace(c.Ctx, c.Session, db)
+		if err != nil {
+			return nil, err
+		}
+		seq, err := ns.View(c.Ctx, nil, measure)
+		if err != nil {
+			return nil, err
+		}
+		c.Session.run.seq = max(c.Session.run.seq, seq)
+	}
+	return result, nil
+}
+
+// countedKeys is how many keys INFO looks at for their TTLs. Beyond that the
+// number is an estimate, so that INFO never holds up a large namespace.
+const countedKeys = 10_000
+
+func measure(tx storage.Tx) (held, error) {
+	h := held{Usage: tx.Usage()}
+	seen := int64(0)
+	err := tx.Ascend("", func(_ string, e storage.Entry) bool {
+		if seen++; e.ExpiresAt != 0 {
+			h.expiring++
+		}
+		return seen < countedKeys
+	})
+	if seen > 0 && seen < h.Keys {
+		h.expiring = h.expiring * h.Keys / seen
+	}
+	return h, err
+}
