@@ -66,7 +66,7 @@ var longDoubleUnderflow = new(big.Float).SetMantExp(big.NewFloat(1), -16446)
 // parseLongDouble reads a number as strtold does, as strictly as Redis: no
 // blanks, the whole text, not NaN, within range. Infinity is a number here.
 func parseLongDouble(b []byte) (*big.Float, bool) {
-	if len(b) == 0 || len(b) > 5*1024 {
+	if len(b) == 0 || len(b) >= 5*1024 {
 		return nil, false
 	}
 	s := strings.ToLower(string(b))
@@ -91,10 +91,21 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 	}
 	f, _, err := big.ParseFloat(s, base(unsigned), longDoubleBits, big.ToNearestEven)
 	if err != nil || f.IsInf() || f.MantExp(nil) > maxLongDoubleExp ||
-		f.Sign() != 0 && new(big.Float).Abs(f).Cmp(longDoubleUnderflow) <= 0 {
+		!writesZero(unsigned) && new(big.Float).Abs(f).Cmp(longDoubleUnderflow) <= 0 {
 		return nil, false
 	}
 	return f, true
+}
+
+// writesZero tells whether the digits before any exponent are all zeros.
+func writesZero(unsigned string) bool {
+	digits, hex := strings.CutPrefix(unsigned, "0x")
+	if hex {
+		digits, _, _ = strings.Cut(digits, "p")
+	} else {
+		digits, _, _ = strings.Cut(digits, "e")
+	}
+	return strings.Trim(digits, "0.") == ""
 }
 
 func base(unsigned string) int {
