@@ -220,12 +220,12 @@ func (c *conn) Write(b []byte) (int, error) {
 // the client, as closing a TLS connection would.
 func (c *conn) kill() {
 	c.killed.Store(true)
-	c.cancel()
 	raw := c.Conn
 	if t, ok := raw.(interface{ NetConn() net.Conn }); ok {
 		raw = t.NetConn()
 	}
 	_ = raw.Close()
+	c.cancel() // after it, so that no answer about this goes out
 }
 
 // Close ends the connection and its session.
@@ -255,7 +255,7 @@ func linger(nc net.Conn, wait time.Duration) {
 		return
 	}
 	if nc.SetReadDeadline(time.Now().Add(wait)) == nil {
-		_, _ = io.CopyN(io.Discard, nc, 1<<20)
+		_, _ = io.Copy(io.Discard, nc)
 	}
 }
 
