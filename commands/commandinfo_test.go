@@ -75,8 +75,8 @@ var otherThanRedis = map[string]map[int]string{
 	"hello":           {2: "Redis queues it in MULTI"},
 	"client|list":     {2: "apps may run it here"},
 	"client|no-evict": {2: "apps may run it here"},
-	"rename":          {2: "the new name counts against the cap", 4: "the same position, counted from the end", 8: "one specification for both keys"},
-	"renamenx":        {2: "the new name counts against the cap", 4: "the same position, counted from the end", 8: "one specification for both keys"},
+	"rename":          {2: "the new name counts against the cap", 8: "one specification for both keys"},
+	"renamenx":        {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"copy":            {8: "one specification for both keys"},
 }
 

@@ -38,6 +38,7 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 	start := out.Len()
 	r := &s.run
 	r.ctx, r.out, r.now = ctx, out, now
+	var last *Command // nil when it does not exist
 	for n < len(batch) && !s.closing && out.Len()-start < flushAfter {
 		cmd, v, err := e.admit(s, batch[n], now)
 		// Gather the neighbours of a store command. What admission says of the
@@ -46,6 +47,7 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 		r.items = r.items[:0]
 		for v == execute && joinsRun(cmd) {
 			r.items = append(r.items, item{cmd, batch[n].Argv})
+			last = cmd
 			n++
 			if v = done; n < len(batch) && len(r.items) < maxRun {
 				cmd, v, err = e.admit(s, batch[n], now)
@@ -58,6 +60,7 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 			continue
 		}
 		argv := batch[n].Argv
+		last = cmd
 		n++
 		switch v {
 		case refuse:
@@ -69,9 +72,7 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 			seq = max(seq, r.alone())
 		}
 	}
-	if n > 0 {
-		s.lastCmd.Store(e.table.lookup(batch[n-1].Argv[0]))
-	}
+	s.lastCmd.Store(last)
 	e.totals.commands.Add(int64(n))
 	return n, seq
 }

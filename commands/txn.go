@@ -11,16 +11,16 @@ import (
 func txnRows() []*Command {
 	return []*Command{
 		{Name: "multi", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "1.2.0",
-			Doc: "Starts a transaction: commands are queued until EXEC.", Run: runMulti},
+			Doc: "Starts a transaction: commands are queued until EXEC.", Also: "noscript loading stale allow_busy", Run: runMulti},
 		{Name: "exec", Arity: 1, Flags: Stateful | AlwaysNow | EndsMulti, ACL: "slow transaction", Group: "transactions", Since: "1.2.0",
-			Doc: "Runs the queued commands as one atomic step.", Run: runExec},
+			Doc: "Runs the queued commands as one atomic step.", Also: "noscript loading stale skip_slowlog", Run: runExec},
 		{Name: "discard", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "2.0.0",
-			Doc: "Forgets the queued commands and the watched keys.", Run: runDiscard},
+			Doc: "Forgets the queued commands and the watched keys.", Also: "noscript loading stale allow_busy", Run: runDiscard},
 		{Name: "watch", Arity: -2, Flags: Reads | AlwaysNow, Keys: KeySpec{First: 1, Last: -1, Step: 1},
 			ACL: "fast transaction", Group: "transactions", Since: "2.2.0", Syntax: "key [key ...]",
-			Doc: "Makes the next EXEC do nothing if one of the keys changes before it.", Run: runWatch},
+			Doc: "Makes the next EXEC do nothing if one of the keys changes before it.", Also: "noscript loading stale allow_busy", Run: runWatch},
 		{Name: "unwatch", Arity: 1, Flags: Stateful, ACL: "fast transaction", Group: "transactions", Since: "2.2.0",
-			Doc: "Forgets the watched keys.", Run: runUnwatch},
+			Doc: "Forgets the watched keys.", Also: "noscript loading stale allow_busy", Run: runUnwatch},
 	}
 }
 
