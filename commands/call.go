@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"time"
 	"unsafe"
 
@@ -76,14 +77,13 @@ func (c *Call) put(key string, value []byte, expiresAt int64) error {
 // remove deletes key and tells whether it was there.
 func (c *Call) remove(key string) (bool, error) {
 	err := c.Tx.Delete(key)
-	switch err { //nolint:errorlint // stores return the sentinel itself
-	case nil:
+	switch {
+	case err == nil:
 		return true, nil
-	case storage.ErrNotFound:
+	case errors.Is(err, storage.ErrNotFound):
 		return false, nil
-	default:
-		return false, err
 	}
+	return false, err
 }
 
 // clock is the time of admission for commands outside a transaction.

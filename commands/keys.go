@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/cubbykv/cubby/internal/kverr"
@@ -187,16 +188,15 @@ func runCopy(c *Call) error {
 
 func runRandomKey(c *Call) error {
 	key, err := c.Tx.Random()
-	switch err { //nolint:errorlint // stores return the sentinel itself
-	case nil:
+	switch {
+	case err == nil:
 		c.Out.BulkString(key)
-		return nil
-	case storage.ErrNotFound:
+	case errors.Is(err, storage.ErrNotFound):
 		c.Out.Null()
-		return nil
 	default:
 		return err
 	}
+	return nil
 }
 
 func runDBSize(c *Call) error {

@@ -127,7 +127,7 @@ func jsonItems(array []byte, field string) iter.Seq2[[]byte, []byte] {
 	return func(yield func(item, id []byte) bool) {
 		var id []byte
 		for at := 1; array[at] != ']'; {
-			end := 0
+			var end int
 			if array[at] == '{' {
 				id, end = appendItemID(id[:0], array, at, field)
 			} else {

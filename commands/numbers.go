@@ -34,7 +34,7 @@ func parseInt(b []byte) (int64, bool) {
 		if n > 1<<63 {
 			return 0, false
 		}
-		return -int64(n), true //nolint:gosec // 1<<63 negates to itself
+		return -int64(n), true // 1<<63 negates to itself
 	}
 	if n > math.MaxInt64 {
 		return 0, false
