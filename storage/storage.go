@@ -81,6 +81,8 @@ var (
 	ErrWriteFailed = errors.New("storage: the disk refuses writes")
 	// ErrLocked is returned by opening a directory that another process holds.
 	ErrLocked = errors.New("storage: directory is in use by another process")
+	// ErrNoBackup is returned by a store that keeps its data in memory only.
+	ErrNoBackup = errors.New("storage: there is nothing on disk to back up")
 	// ErrDamaged is matched by every *DamageError.
 	ErrDamaged = errors.New("storage: damaged data")
 )

@@ -1,0 +1,42 @@
+package storage
+
+import (
+	"context"
+	"io"
+)
+
+// What a Store may be able to do beyond the contract. The engine asks with a
+// type assertion, and says so to the client when a backend lacks it.
+
+// Syncer makes writes durable on demand, whatever Wait promises.
+type Syncer interface {
+	// SyncTo returns when everything up to s is durable. Errors:
+	// ErrWriteFailed, ErrClosed, the context's.
+	SyncTo(ctx context.Context, s Seq) error
+	// Durable is the newest Seq that is known to be durable.
+	Durable() Seq
+}
+
+// Compactor writes what has changed into the form that loads fastest.
+type Compactor interface {
+	// Compact returns when every change made before the call is in it. Errors:
+	// ErrWriteFailed, ErrClosed, the system's, the context's.
+	Compact(ctx context.Context) error
+}
+
+// Backuper writes all durable data as one file.
+type Backuper interface {
+	// Backup writes every database 0 as it is at one position of the history,
+	// while reads and writes go on. progress, unless nil, hears of each step; its
+	// total is an estimate. Errors: ErrDamaged, ErrNoBackup, ErrWriteFailed,
+	// ErrClosed, the system's, the context's, the writer's.
+	Backup(ctx context.Context, w io.Writer, progress func(done, total int64)) (BackupInfo, error)
+}
+
+// BackupInfo describes a backup.
+type BackupInfo struct {
+	CreatedAt int64 // Unix milliseconds
+	Seq       Seq   // the position in the history that it shows
+	Files     int   // in it
+	Bytes     int64 // of the files in it
+}
