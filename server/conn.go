@@ -81,9 +81,13 @@ func (c *conn) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		if f := c.guard.fault; f != "" {
-			c.log.debug("protocol error", "error", string(f))
-			_ = c.send(f.reply())
-			c.polite = true
+			if reply := f.reply(); reply != nil {
+				c.log.debug("protocol error", "error", string(f))
+				_ = c.send(reply)
+				c.polite = true
+			} else {
+				c.log.warn("closing a connection that speaks another protocol: possibly an attack by a web page", "got", string(f))
+			}
 			return 0, io.EOF
 		}
 		if err := c.fill(); err != nil {

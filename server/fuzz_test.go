@@ -43,6 +43,7 @@ var guardSeeds = []string{
 	"*0\r\n*-1\r\n*1\rX$4\rYPINGzz*1\r\n$4\r\nPING\r\n",
 	"*1\r\n$9223372036854775807\r\nab\r\n",
 	"*9223372036854775807\r\n",
+	"POST / HTTP/1.1\r\nHost: x\r\n\r\nPING\r\n", "PING\nhost: a\n",
 	"*01\r\n", "*1\r\n:4\r\n", "*1\r\n\r\n", "*1\r\n$-1\r\n", "*2147483648\r\n", "*1\r\n$536870913\r\n",
 	"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\n" + strings.Repeat("x", 100) + "\r\nPING\r\n",
 	strings.Repeat("\n", 9000) + "PING\n",
@@ -71,7 +72,7 @@ func checkGuard(t *testing.T, data, pieces []byte, signedIn bool, request, bulk 
 	want, breach := reference(data, *s.options(), signedIn)
 	require.Equal(t, want, p.got)
 	require.Equal(t, breach, c.guard.fault)
-	if breach != "" {
+	if breach != "" && breach != faultHTTP {
 		require.Equal(t, "-ERR Protocol error: "+string(breach)+"\r\n", wire.written.String())
 	} else {
 		require.Empty(t, wire.written.String())
@@ -116,6 +117,8 @@ func referenceInline(data []byte, signedIn bool) (req string, n int, breach faul
 		return "", 0, faultQuotes
 	case len(argv) == 0:
 		return "", i + 1, ""
+	case strings.EqualFold(string(argv[0]), "POST"), strings.EqualFold(string(argv[0]), "Host:"):
+		return "", 0, faultHTTP
 	case !signedIn && len(argv) > 10:
 		return "", 0, faultMultibulkBefore
 	}

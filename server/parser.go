@@ -28,6 +28,9 @@ const (
 	faultBulkLine        fault = "too big bulk count string"
 	faultInlineLine      fault = "too big inline request"
 	faultQuotes          fault = "unbalanced quotes in request"
+	// faultHTTP is a web browser, lured into speaking to us. Like Redis we hang
+	// up without a word, before the lines of its body are taken for commands.
+	faultHTTP fault = "an HTTP request"
 )
 
 // faultNotBulk is Redis's word for an argument that does not begin with $.
@@ -38,8 +41,13 @@ func faultNotBulk(c byte) fault {
 	return fault("expected '$', got '" + string([]byte{c}) + "'")
 }
 
-// reply is the error reply that the client gets.
-func (f fault) reply() []byte { return []byte("-ERR Protocol error: " + string(f) + "\r\n") }
+// reply is the error reply that the client gets; nil for none.
+func (f fault) reply() []byte {
+	if f == faultHTTP {
+		return nil
+	}
+	return []byte("-ERR Protocol error: " + string(f) + "\r\n")
+}
 
 // bounds are the limits that frames are parsed by.
 type bounds struct {
@@ -296,10 +304,14 @@ func (p *parser) inlineLine(b bounds) bool {
 		p.fault = faultQuotes
 		return false
 	}
-	if !b.signedIn {
-		if p.fault = inlineBefore(argv); p.fault != "" {
-			return false
-		}
+	switch {
+	case len(argv) > 0 && isHTTP(argv[0]):
+		p.fault = faultHTTP
+	case !b.signedIn:
+		p.fault = inlineBefore(argv)
+	}
+	if p.fault != "" {
+		return false
 	}
 	p.step(i + 1)
 	p.inline = argv
@@ -307,6 +319,11 @@ func (p *parser) inlineLine(b bounds) bool {
 		p.start = p.pos
 	}
 	return true
+}
+
+// isHTTP recognizes lines of requests that a page can make a browser send.
+func isHTTP(name []byte) bool {
+	return bytes.EqualFold(name, []byte("post")) || bytes.EqualFold(name, []byte("host:"))
 }
 
 // inlineBefore holds inline commands to the bounds before sign-in. Redis does

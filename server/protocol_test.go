@@ -39,6 +39,8 @@ var conversations = []struct {
 	{says: "*1\r\n$04\r\n", hears: "-ERR Protocol error: invalid bulk length\r\n", end: true},
 	{says: "*1\r\n:4\r\n", hears: "-ERR Protocol error: expected '$', got ':'\r\n", end: true},
 	{says: "*1\r\n\r\n", hears: "-ERR Protocol error: expected '$', got ' '\r\n", end: true},
+	{says: "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nPING\r\n", hears: "", end: true},
+	{says: "Host: localhost\r\n\r\nPING\r\n", hears: "", end: true},
 	{says: `ECHO "a"b` + "\r\n", hears: "-ERR Protocol error: unbalanced quotes in request\r\n", end: true},
 	{says: strings.Repeat("A", 65537), hears: "-ERR Protocol error: too big inline request\r\n", end: true},
 	{says: "*" + strings.Repeat("1", 65536), hears: "-ERR Protocol error: too big mbulk count string\r\n", end: true},
