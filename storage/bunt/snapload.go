@@ -145,46 +145,17 @@ func (sp *space) loadSnapshot() error {
 // fill reads the blocks and the footer.
 func (r *snapshotReader) fill(sp *space) error {
 	now := sp.store.clock()
-	var count uint64
-	var last string
-	for {
-		start := r.off
-		kind, b, err := r.frame()
-		if err != nil {
-			return err
+	version, err := r.entries(func(o op) {
+		it := &item{row: sp.prefix + string(o.key), value: string(o.value), updatedAt: o.updatedAt, expiresAt: o.expiresAt, version: o.version}
+		if !it.expired(now) {
+			sp.add(it)
 		}
-		if kind == frameFoot {
-			if len(b) != 16 || binary.LittleEndian.Uint64(b) != count {
-				return r.damaged(start, "footer does not fit the %d entries before it", count)
-			}
-			sp.maxVersion = binary.LittleEndian.Uint64(b[8:])
-			sp.store.raiseVersion(sp.maxVersion)
-			if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) {
-				return r.damaged(r.off, "bytes follow the footer")
-			}
-			return nil
-		}
-		if kind != frameBlock {
-			return r.damaged(start, "unknown frame %q", kind)
-		}
-		for len(b) > 0 {
-			var o op
-			var ok bool
-			if b, ok = o.readEntry(b); !ok {
-				return r.damaged(start, "entry is malformed")
-			}
-			row := sp.prefix + string(o.key)
-			if key := row[prefixLen:]; count > 0 && key <= last {
-				return r.damaged(start, "keys are out of order")
-			}
-			last = row[prefixLen:]
-			count++
-			it := &item{row: row, value: string(o.value), updatedAt: o.updatedAt, expiresAt: o.expiresAt, version: o.version}
-			if !it.expired(now) {
-				sp.add(it)
-			}
-		}
+	}, nil)
+	if err == nil {
+		sp.maxVersion = version
+		sp.store.raiseVersion(version)
 	}
+	return err
 }
 
 // checkAge refuses a snapshot that includes records which the journal does not
