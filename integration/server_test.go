@@ -40,26 +40,27 @@ func start(t testing.TB, directives ...string) *cubby {
 // startIn runs a server on the data in dir.
 func startIn(t testing.TB, dir string, directives ...string) *cubby {
 	t.Helper()
+	return serve(t, func(port string) *exec.Cmd {
+		args := append([]string{"serve", "--port", port, "--dir", dir}, directives...)
+		return exec.Command(binary, args...)
+	}, dir, "CUBBY_ADMIN_PASSWORD="+adminPassword)
+}
+
+// serve runs a server that is told its port, and waits until it is ready.
+func serve(t testing.TB, command func(port string) *exec.Cmd, dir string, env ...string) *cubby {
+	t.Helper()
 	for {
-		s := launch(t, dir, directives...)
+		port := freePort(t)
+		s := spawn(t, command(strconv.Itoa(port)), env...)
+		s.dir, s.port = dir, port
 		if s.becomesReady() {
 			return s
 		}
 		// Somebody else may have taken the port that was free a moment ago.
-		if !strings.Contains(s.stderr.String(), fmt.Sprintf("port %d on", s.port)) {
+		if !strings.Contains(s.stderr.String(), fmt.Sprintf("port %d on", port)) {
 			require.FailNow(t, "the server did not start", s.stderr.String())
 		}
 	}
-}
-
-// launch starts the process and returns without waiting for it to be ready.
-func launch(t testing.TB, dir string, directives ...string) *cubby {
-	t.Helper()
-	port := freePort(t)
-	args := append([]string{"serve", "--port", strconv.Itoa(port), "--dir", dir}, directives...)
-	s := spawn(t, exec.Command(binary, args...), "CUBBY_ADMIN_PASSWORD="+adminPassword)
-	s.dir, s.port = dir, port
-	return s
 }
 
 // spawn runs a command of the binary in the background until the test ends. A
@@ -67,8 +68,7 @@ func launch(t testing.TB, dir string, directives ...string) *cubby {
 func spawn(t testing.TB, cmd *exec.Cmd, env ...string) *cubby {
 	t.Helper()
 	s := &cubby{t: t, cmd: cmd, exited: make(chan struct{})}
-	// The race detector waits a second at the end by default.
-	cmd.Env = append(append(withoutCubby(os.Environ()), "GORACE=atexit_sleep_ms=20"), env...)
+	cmd.Env = childEnv(env)
 	cmd.Stdout, cmd.Stderr = &s.stdout, &s.stderr
 	dieWithUs(cmd)
 	require.NoError(t, cmd.Start())
@@ -88,15 +88,17 @@ func spawn(t testing.TB, cmd *exec.Cmd, env ...string) *cubby {
 	return s
 }
 
-// withoutCubby drops what would tell the binary how to behave.
-func withoutCubby(env []string) []string {
-	var kept []string
-	for _, e := range env {
+// childEnv is the environment of a child: ours, without what would tell the
+// binary how to behave, and with what the test adds.
+func childEnv(extra []string) []string {
+	// The race detector waits a second at the end of a process by default.
+	env := []string{"GORACE=atexit_sleep_ms=20"}
+	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "CUBBY_") {
-			kept = append(kept, e)
+			env = append(env, e)
 		}
 	}
-	return kept
+	return append(env, extra...)
 }
 
 // readyWords are what the log says when clients may come.
