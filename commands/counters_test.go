@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,7 @@ func TestCountersShareNoMemory(t *testing.T) {
 	var cmds [][]string
 	for i := range 40 {
 		key := fmt.Sprintf("n%d", i)
-		cmds = append(cmds, []string{"INCRBY", key, fmt.Sprint(1000 + i)}, []string{"INCRBYFLOAT", "f" + key, fmt.Sprintf("%d.5", i)}, []string{"COPY", key, "c" + key})
+		cmds = append(cmds, []string{"INCRBY", key, strconv.Itoa(1000 + i)}, []string{"INCRBYFLOAT", "f" + key, fmt.Sprintf("%d.5", i)}, []string{"COPY", key, "c" + key})
 	}
 	c.pipeline(append(append([][]string{{"MULTI"}}, cmds...), []string{"EXEC"})...)
 	other := h.open()

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage/bunt"
+	"github.com/cubbykv/cubby/storage/storetest"
 )
 
 // TestReplayRandomly sends a random sequence of commands over several
@@ -23,8 +26,19 @@ func TestReplayRandomly(t *testing.T) {
 		steps, err = strconv.Atoi(text)
 		require.NoError(t, err, "CUBBY_TEST_STEPS")
 	}
+	t.Run("double", func(t *testing.T) { replayRandomly(t, newTwins(t), steps) })
+	t.Run("bunt", func(t *testing.T) {
+		clock := storetest.NewClock()
+		store, err := bunt.Open(bunt.Options{Dir: t.TempDir(), Clock: clock.Now, Log: slog.New(slog.DiscardHandler)})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, store.Close()) })
+		replayRandomly(t, newTwinsWith(t, newHarnessOn(t, store, clock)), steps)
+	})
+}
+
+func replayRandomly(t *testing.T, w *twins, steps int) {
+	t.Helper()
 	rnd := seeded(t)
-	w := newTwins(t)
 	conns := []*twin{w.dial(t, resp.V2), w.dial(t, resp.V2), w.dial(t, resp.V3)}
 	g := generator{rnd: rnd, used: make(map[int]bool)}
 	var last []string

@@ -29,8 +29,12 @@ type twins struct {
 
 func newTwins(t *testing.T) *twins {
 	t.Helper()
+	return newTwinsWith(t, newHarness(t))
+}
+
+func newTwinsWith(t *testing.T, h *harness) *twins {
+	t.Helper()
 	redis := redistest.Start(t)
-	h := newHarness(t)
 	// Redis needs no sign-in here, and keeps it so after RESET.
 	h.engine.anonymous = &auth.Principal{App: auth.NewApp(storage.ID{Tenant: "t", App: "a"}, wideOpen())}
 	return &twins{t: t, h: h, redis: redis}

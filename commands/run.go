@@ -110,6 +110,7 @@ type run struct {
 	txn     *transaction // set while EXEC performs it
 	watched []watchedKey // of txn
 	homeDB  int          // the session's database when the run began
+	looks   int          // how many keys the session watched then
 	keys    []string
 
 	bases   [storage.Databases]storage.Tx
@@ -157,6 +158,7 @@ func (r *run) alone() storage.Seq {
 func (r *run) begin() {
 	r.mark = r.out.Mark()
 	r.homeDB = r.session.db
+	r.looks = len(r.session.watched)
 	r.bases = [storage.Databases]storage.Tx{}
 }
 
@@ -175,8 +177,7 @@ func (r *run) transact(both bool) storage.Seq {
 	if err == nil {
 		return seq
 	}
-	r.out.Rewind(r.mark)
-	r.session.db = r.homeDB
+	r.undo()
 	if errors.Is(err, storage.ErrWriteFailed) && r.txn == nil && len(r.items) > 1 {
 		// One of several could not be written. Apart, those that only read
 		// still get their answers.
@@ -254,10 +255,8 @@ func (r *run) namedKeys() []string {
 // perform runs the items on the open transactions. It may be called again
 // from the start by the store, so it first takes back what it did outside.
 func (r *run) perform() error {
-	s := r.session
-	r.out.Rewind(r.mark)
+	r.undo()
 	if r.txn != nil {
-		s.db = r.homeDB
 		if !r.watchesHold() {
 			r.out.NullArray()
 			return nil
@@ -270,6 +269,15 @@ func (r *run) perform() error {
 		}
 	}
 	return nil
+}
+
+// undo takes back what performing the items did outside the store.
+func (r *run) undo() {
+	r.out.Rewind(r.mark)
+	r.session.db = r.homeDB
+	if r.txn == nil { // WATCH is refused inside transactions
+		r.session.watched = r.session.watched[:r.looks]
+	}
 }
 
 // invoke runs one command and keeps its writes, or answers its error and keeps
