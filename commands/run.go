@@ -120,8 +120,9 @@ type run struct {
 	seq     storage.Seq // of a command that waits by itself
 
 	// The closures handed to the store, made once.
-	inOne, inFirst, inSecond func(storage.Tx) error
-	second                   storage.Namespace
+	inOne, inOuter, inInner func(storage.Tx) error
+	inner                   storage.Namespace
+	innerSeq                storage.Seq
 	writing                  bool
 }
 
@@ -131,13 +132,14 @@ func (r *run) init(e *Engine, s *Session) {
 		r.bases[r.homeDB] = tx
 		return r.perform()
 	}
-	r.inFirst = func(tx storage.Tx) error {
-		r.bases[storage.Durable] = tx
-		_, err := r.open(r.second, nil, r.inSecond)
+	r.inOuter = func(tx storage.Tx) error {
+		r.bases[storage.Ephemeral] = tx
+		var err error
+		r.innerSeq, err = r.open(r.inner, nil, r.inInner)
 		return err
 	}
-	r.inSecond = func(tx storage.Tx) error {
-		r.bases[storage.Ephemeral] = tx
+	r.inInner = func(tx storage.Tx) error {
+		r.bases[storage.Durable] = tx
 		return r.perform()
 	}
 }
@@ -205,8 +207,9 @@ func (r *run) failAll(err error) {
 	}
 }
 
-// enter opens the databases and performs the items inside. Database 0 is
-// always entered before 1, so that two sessions cannot wait for each other.
+// enter opens the databases and performs the items inside. Database 1 is
+// always entered before 0, so that two sessions cannot wait for each other,
+// and so that the one whose commit a disk can refuse commits first.
 func (r *run) enter(both bool) (storage.Seq, error) {
 	if !both {
 		ns, err := r.engine.namespace(r.ctx, r.session, r.homeDB)
@@ -215,14 +218,16 @@ func (r *run) enter(both bool) (storage.Seq, error) {
 		}
 		return r.open(ns, r.namedKeys(), r.inOne)
 	}
-	first, err := r.engine.namespace(r.ctx, r.session, storage.Durable)
+	outer, err := r.engine.namespace(r.ctx, r.session, storage.Ephemeral)
 	if err != nil {
 		return 0, err
 	}
-	if r.second, err = r.engine.namespace(r.ctx, r.session, storage.Ephemeral); err != nil {
+	if r.inner, err = r.engine.namespace(r.ctx, r.session, storage.Durable); err != nil {
 		return 0, err
 	}
-	return r.open(first, nil, r.inFirst)
+	r.innerSeq = 0
+	seq, err := r.open(outer, nil, r.inOuter)
+	return max(seq, r.innerSeq), err
 }
 
 func (r *run) open(ns storage.Namespace, keys []string, fn func(storage.Tx) error) (storage.Seq, error) {

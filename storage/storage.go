@@ -126,7 +126,8 @@ type Store interface {
 // can fetch them first; nil means that fn may touch anything. fn MAY RUN MORE
 // THAN ONCE: it must start its effects outside the Tx afresh each time. When
 // fn returns an error or panics, nothing of it is kept, and the error is
-// returned or the panic goes on.
+// returned or the panic goes on. Who needs both databases of a namespace at
+// once enters 1 first and 0 inside it, so that nobody waits in a circle.
 type Namespace interface {
 	// View runs fn on a state that does not change meanwhile. The Seq is the
 	// newest write that fn may have seen.

@@ -16,7 +16,7 @@
 //
 // Order: Store.drops, space.mu, Store.files, shard (buntdb's own lock),
 // journal.mu. Store.mu and sweeper.mu are held over nothing else. Only Drop
-// holds two spaces at once, database 0 before 1. User code runs under the lock
+// holds two spaces at once, database 1 before 0. User code runs under the lock
 // of its space and under no other. Files are written outside every data lock,
 // except by Drop, whose space nobody may use any more.
 //

@@ -45,7 +45,7 @@ func (s *Store) beginDrop(ctx context.Context, id storage.ID) ([]*space, chan st
 			done := make(chan struct{})
 			s.dropping[id] = done
 			var spaces []*space
-			for db := range s.spaces {
+			for db := len(s.spaces) - 1; db >= 0; db-- { // in lock order
 				if sp := s.spaces[db][id]; sp != nil {
 					spaces = append(spaces, sp)
 				}
