@@ -123,7 +123,7 @@ type run struct {
 	inOne, inOuter, inInner func(storage.Tx) error
 	inner                   storage.Namespace
 	innerSeq                storage.Seq
-	writing                  bool
+	writing                 bool
 }
 
 func (r *run) init(e *Engine, s *Session) {
