@@ -36,7 +36,10 @@ func newHarness(t *testing.T) *harness {
 
 func newHarnessOn(t *testing.T, store storage.Store, clock *storetest.Clock) *harness {
 	t.Helper()
-	now := func() time.Time { return time.UnixMilli(clock.Now()) }
+	now := time.Now
+	if clock != nil {
+		now = func() time.Time { return time.UnixMilli(clock.Now()) }
+	}
 	dir, err := auth.Open(context.Background(), store, auth.Options{AdminPassword: testAdminPassword, Clock: now})
 	require.NoError(t, err)
 	h := &harness{t: t, clock: clock, store: store, dir: dir, log: new(bytes.Buffer)}
