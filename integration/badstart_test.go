@@ -20,7 +20,7 @@ import (
 func refuses(t *testing.T, dir string, args ...string) (reason string) {
 	t.Helper()
 	before := fingerprints(t, dir)
-	s := spawn(t, exec.Command(binary, append([]string{"serve"}, args...)...), "CUBBY_ADMIN_PASSWORD="+adminPassword)
+	s := spawn(t, exec.Command(binary, append([]string{"serve"}, args...)...), withPassword)
 	require.Equal(t, 1, s.exitCode(), s.stderr.String())
 	require.Subset(t, fingerprints(t, dir), before, "a start that failed changed the data")
 	require.Empty(t, s.stdout.String())

@@ -37,7 +37,7 @@ func (s *cubby) cli(t testing.TB, args ...string) result {
 	t.Helper()
 	cmd := exec.Command(binary, append(args, "--addr", s.addr())...)
 	cmd.Stdin = strings.NewReader("")
-	return run(t, cmd, "CUBBY_ADMIN_PASSWORD="+adminPassword)
+	return run(t, cmd, withPassword)
 }
 
 // cliJSON runs a subcommand that must work, and reads what it prints.
@@ -191,7 +191,7 @@ func TestCommandLinePassword(t *testing.T) {
 	require.Equal(t, 1, list("", "--password-file", file+".none").code)
 
 	s.terminate()
-	r = list("CUBBY_ADMIN_PASSWORD=" + adminPassword)
+	r = list(withPassword)
 	require.Equal(t, 1, r.code)
 	require.Contains(t, r.stderr, "no server answers at "+s.addr())
 }

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -65,9 +64,11 @@ func TestKillUnderLoad(t *testing.T) {
 					s.app(t, late)
 					s.kill()
 				})
-				for _, err := range errs {
-					var refused redis.Error
-					require.False(t, errors.As(err, &refused), "%v", err)
+				requireCutOff(t, errs)
+				if rng.IntN(2) == 0 { // and once more, while it recovers
+					again := launch(t, s.dir, directives...)
+					again.says("cubby starts")
+					again.kill()
 				}
 				s = startIn(t, s.dir, directives...)
 				l.check(t, s, false)
@@ -91,14 +92,24 @@ func TestTerminateUnderLoad(t *testing.T) {
 			l := newLoad(t, s, 10, rng)
 			for round := range 2 {
 				errs := l.run(t, s, protocols[round%2], 50+rng.IntN(800), s.terminate)
-				for _, err := range errs {
-					var refused redis.Error
-					require.False(t, errors.As(err, &refused), "%v", err)
-				}
+				requireCutOff(t, errs)
+				require.NotContains(t, s.stderr.String(), "level=WARN")
 				s = startIn(t, s.dir, directives...)
+				require.NotContains(t, s.stderr.String(), "level=WARN", "nothing to recover from")
 				l.check(t, s, true)
 			}
 		})
+	}
+}
+
+// requireCutOff requires that clients lost their connection and were never
+// given an error by the server.
+func requireCutOff(t *testing.T, errs []error) {
+	t.Helper()
+	for _, err := range errs {
+		var reply redis.Error
+		require.Error(t, err)
+		require.NotErrorAs(t, err, &reply)
 	}
 }
 

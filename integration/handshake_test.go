@@ -84,7 +84,7 @@ func TestUnixSocket(t *testing.T) {
 		require.NoError(t, kv.Set(background, "k", "v", 0).Err())
 	})
 	s.kill()
-	s = startIn(t, s.dir, "--unixsocket", path) // over what the crash left
+	startIn(t, s.dir, "--unixsocket", path) // over what the crash left
 	_, err := net.Dial("unix", path)
 	require.NoError(t, err)
 }

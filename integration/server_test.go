@@ -17,7 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const adminPassword = "of the integration tests"
+const (
+	adminPassword = "of the integration tests"
+	withPassword  = "CUBBY_ADMIN_PASSWORD=" + adminPassword
+)
 
 // cubby is one run of the server.
 type cubby struct {
@@ -40,10 +43,17 @@ func start(t testing.TB, directives ...string) *cubby {
 // startIn runs a server on the data in dir.
 func startIn(t testing.TB, dir string, directives ...string) *cubby {
 	t.Helper()
-	return serve(t, func(port string) *exec.Cmd {
-		args := append([]string{"serve", "--port", port, "--dir", dir}, directives...)
-		return exec.Command(binary, args...)
-	}, dir, "CUBBY_ADMIN_PASSWORD="+adminPassword)
+	return serve(t, func(port string) *exec.Cmd { return serveCommand(dir, port, directives) }, dir, withPassword)
+}
+
+// launch starts a server and does not wait for it.
+func launch(t testing.TB, dir string, directives ...string) *cubby {
+	t.Helper()
+	return spawn(t, serveCommand(dir, strconv.Itoa(freePort(t)), directives), withPassword)
+}
+
+func serveCommand(dir, port string, directives []string) *exec.Cmd {
+	return exec.Command(binary, append([]string{"serve", "--port", port, "--dir", dir}, directives...)...)
 }
 
 // serve runs a server that is told its port, and waits until it is ready.
@@ -108,10 +118,16 @@ const readyWords = "ready: accepting connections on"
 // false when the process ended instead.
 func (s *cubby) becomesReady() bool {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool {
-		return strings.Contains(s.stderr.String(), readyWords) || !s.running()
-	}, patience, pollEvery, "the server says nothing")
+	s.says(readyWords)
 	return s.running()
+}
+
+// says waits until words are in the log, or the process has ended.
+func (s *cubby) says(words string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		return strings.Contains(s.stderr.String(), words) || !s.running()
+	}, patience, pollEvery, "the server does not say %q", words)
 }
 
 func (s *cubby) running() bool {
