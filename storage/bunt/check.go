@@ -119,8 +119,8 @@ func (s *Store) Stats() Stats {
 		st.WriteError = j.err
 		j.mu.Unlock()
 		st.LastSync = j.lastSync.Load()
-		st.Written = storage.Seq(j.written.Load())
-		st.Durable = storage.Seq(j.durable.Load())
+		st.Written = j.ticket(j.written.Load())
+		st.Durable = j.ticket(j.durable.Load())
 	}
 	return st
 }

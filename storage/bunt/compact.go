@@ -3,6 +3,8 @@ package bunt
 import (
 	"context"
 	"errors"
+	iofs "io/fs"
+	"path/filepath"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -68,11 +70,33 @@ func (s *Store) compactClosed(ctx context.Context) error {
 	}
 	s.drops.Lock()
 	defer s.drops.Unlock()
-	s.files.Lock()
-	undead := len(s.undead)
-	s.files.Unlock()
-	if undead > 0 {
-		return errors.New("a dropped namespace's snapshot could not be removed")
+	if s.holds > 0 {
+		return nil // a backup asks for the next compaction when it is done
+	}
+	if err := s.removeUndead(); err != nil {
+		return err
+	}
+	if err := s.settle(); err != nil {
+		return err
 	}
 	return s.journal.deleteSegments(segments)
+}
+
+// settle makes the names of snapshots durable that an earlier process gave and
+// that the replay relied on.
+func (s *Store) settle() error {
+	if len(s.unsettled) == 0 {
+		return nil
+	}
+	spaces := filepath.Join(s.dir, spacesDir)
+	for tenant := range s.unsettled {
+		if err := s.fs.SyncDir(filepath.Join(spaces, tenant)); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := s.fs.SyncDir(spaces); err != nil {
+		return err
+	}
+	clear(s.unsettled)
+	return nil
 }

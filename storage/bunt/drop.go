@@ -22,10 +22,10 @@ func (s *Store) Drop(ctx context.Context, id storage.ID) error {
 	if err != nil {
 		return err
 	}
-	err = s.dropSpaces(id, spaces)
+	erased, err := s.dropSpaces(id, spaces)
 
 	s.mu.Lock()
-	if err == nil {
+	if erased {
 		for db := range s.spaces {
 			delete(s.spaces[db], id)
 		}
@@ -64,7 +64,10 @@ func (s *Store) beginDrop(ctx context.Context, id storage.ID) ([]*space, chan st
 
 // dropSpaces erases on disk first, then in memory. It holds the spaces' locks
 // while it writes: nobody may see a namespace that a crash would bring back.
-func (s *Store) dropSpaces(id storage.ID, spaces []*space) error {
+// When the record is written and its fsync fails, the namespace is erased, as it
+// will be after a restart, and there is an error, because a power cut may bring
+// it back.
+func (s *Store) dropSpaces(id storage.ID, spaces []*space) (erased bool, err error) {
 	for _, sp := range spaces {
 		sp.mu.Lock()
 		defer sp.mu.Unlock()
@@ -72,12 +75,15 @@ func (s *Store) dropSpaces(id storage.ID, spaces []*space) error {
 	var seq uint64
 	if s.journal != nil {
 		if s.journal.failed.Load() {
-			return s.journal.failure()
+			return false, s.journal.failure()
 		}
 		seq = s.journal.append(appendName([]byte{byte(kindDrop)}, id), nil)
 		// Not the caller's context: half way through there is no way back.
-		if err := s.journal.sync(context.Background(), seq); err != nil {
-			return err
+		if err = s.journal.sync(context.Background(), seq); err != nil {
+			if s.journal.written.Load() < seq {
+				return false, err
+			}
+			err = fmt.Errorf("%w (the namespace is erased, but a power cut may bring it back)", err)
 		}
 	}
 	for _, sp := range spaces {
@@ -90,16 +96,20 @@ func (s *Store) dropSpaces(id storage.ID, spaces []*space) error {
 		sp.reset()
 	}
 	if s.journal == nil {
-		return nil
+		return true, nil
 	}
-	if err := s.removeSnapshot(id); err != nil {
-		// The record stays in the journal until a start has removed the file.
-		s.files.Lock()
-		s.undead[id] = seq
-		s.files.Unlock()
-		s.log.Error("drop: a snapshot could not be removed; the next start tries again", "namespace", id.String(), "error", err)
+	if err == nil {
+		err = s.removeSnapshot(id)
+		if err == nil {
+			return true, nil
+		}
+		s.log.Error("drop: a snapshot could not be removed; it is tried again", "namespace", id.String(), "error", err)
+		err = nil
 	}
-	return nil
+	s.files.Lock()
+	s.undead[id] = seq // the record stays in the journal as long as the file is there
+	s.files.Unlock()
+	return true, err
 }
 
 func (s *Store) snapshotPath(id storage.ID) string {
@@ -111,17 +121,32 @@ func (s *Store) snapshotPath(id storage.ID) string {
 func (s *Store) removeSnapshot(id storage.ID) error {
 	s.files.Lock()
 	defer s.files.Unlock()
+	return s.removeFile(id)
+}
+
+// removeFile is removeSnapshot for those who hold files.
+func (s *Store) removeFile(id storage.ID) error {
 	path := s.snapshotPath(id)
-	if err := s.fs.Remove(path); err != nil {
-		if errors.Is(err, iofs.ErrNotExist) {
-			return nil
-		}
+	if err := s.fs.Remove(path); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 		return fmt.Errorf("remove snapshot: %w", err)
 	}
-	if err := s.fs.SyncDir(filepath.Dir(path)); err != nil {
+	// Also when the file is gone: whoever removed it may have died before this.
+	if err := s.fs.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 		return fmt.Errorf("remove snapshot: %w", err)
 	}
 	delete(s.undead, id)
 	_ = s.fs.Remove(filepath.Dir(path)) // refused while other apps are in it
+	return nil
+}
+
+// removeUndead tries again to remove the snapshots of dropped namespaces.
+func (s *Store) removeUndead() error {
+	s.files.Lock()
+	defer s.files.Unlock()
+	for id := range s.undead {
+		if err := s.removeFile(id); err != nil {
+			return fmt.Errorf("snapshot of the dropped namespace %s: %w", id, err)
+		}
+	}
 	return nil
 }

@@ -29,5 +29,5 @@ func (s *Store) Durable() storage.Seq {
 	if s.journal == nil {
 		return storage.NeverSeq
 	}
-	return storage.Seq(s.journal.durable.Load())
+	return s.journal.ticket(s.journal.durable.Load())
 }

@@ -1,8 +1,11 @@
 package bunt
 
 import (
+	"errors"
 	"io"
+	iofs "io/fs"
 	"os"
+	"path/filepath"
 )
 
 // file is what the store needs of an open file.
@@ -72,4 +75,48 @@ func readAll(fs fileSystem, name string) ([]byte, error) {
 		err = cerr
 	}
 	return b, err
+}
+
+// writeWhole makes a file of these bytes and fsyncs it. Its name is not durable
+// yet.
+func writeWhole(fs fileSystem, name string, b []byte) error {
+	f, err := fs.OpenFile(name, tempFlags)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// makeDir makes a directory and those above it, durably.
+func makeDir(fs fileSystem, name string) error {
+	name = filepath.Clean(name)
+	var made []string // those that are missing, deepest first
+	for dir := name; ; dir = filepath.Dir(dir) {
+		_, err := fs.ReadDir(dir)
+		if err == nil || !errors.Is(err, iofs.ErrNotExist) || dir == filepath.Dir(dir) {
+			break
+		}
+		made = append(made, dir)
+	}
+	if err := fs.MkdirAll(name); err != nil {
+		return err
+	}
+	if len(made) == 0 {
+		// It may be new all the same, when the process died here. Its parent may be
+		// none of ours.
+		_ = fs.SyncDir(filepath.Dir(name))
+	}
+	for _, dir := range made {
+		if err := fs.SyncDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

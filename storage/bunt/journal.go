@@ -18,8 +18,8 @@ import (
 // waits first becomes the leader: it writes all that is pending, and under
 // SyncAlways fsyncs it, while the others wait for it and new records gather.
 //
-// A write or fsync that failed stops the journal for good: what the disk holds
-// is no longer known. Later appends are counted but not kept.
+// A write or fsync that failed stops the journal, see failure.go. Later appends
+// are counted but not kept.
 type journal struct {
 	fs           fileSystem
 	dir          string
@@ -30,6 +30,7 @@ type journal struct {
 	clock        func() int64
 	version      *atomic.Uint64 // the store's version counter
 	rotated      func()         // called after a segment was closed
+	broken       func()         // called when the disk has refused something
 
 	mu       sync.Mutex
 	pending  []byte // sealed records that no leader has taken
@@ -38,22 +39,27 @@ type journal struct {
 	last     uint64 // newest sequence given out
 	busy     bool   // a leader is at work
 	moved    chan struct{}
-	err      error
+	err      error  // why nothing is written
+	lost     []loss // oldest first
 	closed   bool
 	segments []segment // the last one is written to
 
 	backlog  atomic.Int64  // len(pending)
 	written  atomic.Uint64 // newest sequence that the system has
 	durable  atomic.Uint64 // newest sequence that was fsynced
-	failed   atomic.Bool
-	lastSync atomic.Int64 // Unix ms of the newest fsync
+	failed   atomic.Bool   // err is set
+	final    atomic.Bool   // until a restart
+	epoch    atomic.Uint64 // high bits of a ticket
+	lastSync atomic.Int64  // Unix ms of the newest fsync
 
 	// fileMu keeps an fsync in the background off a file that is being replaced.
-	// file and size change only in the leader's hands, and file under fileMu.
-	fileMu sync.Mutex
-	file   file
-	size   int64
-	good   int64 // size before the last write
+	// What is below changes only in the leader's hands, and file under fileMu.
+	fileMu   sync.Mutex
+	file     file
+	size     int64
+	good     int64  // size before the last write
+	rotateAt int64  // size at which the next segment begins
+	litter   string // a segment that could not be created and may be there in part
 }
 
 const (
@@ -99,14 +105,6 @@ func (j *journal) promised() uint64 {
 	return j.written.Load()
 }
 
-// readable bounds what a reader waits for once the journal has failed.
-func (j *journal) readable(seq uint64) uint64 {
-	if j.failed.Load() {
-		return min(seq, j.promised())
-	}
-	return seq
-}
-
 // failure returns why the journal refuses writes.
 func (j *journal) failure() error {
 	j.mu.Lock()
@@ -114,19 +112,24 @@ func (j *journal) failure() error {
 	return j.err
 }
 
-// wait returns when seq may be answered. Errors: storage.ErrWriteFailed,
-// storage.ErrClosed, the context's.
-func (j *journal) wait(ctx context.Context, seq uint64) error {
+// wait returns when everything up to a ticket, or up to the record with this
+// number, may be answered. Errors: storage.ErrWriteFailed, storage.ErrClosed,
+// the context's.
+func (j *journal) wait(ctx context.Context, ticket uint64) error {
+	seq, err := j.number(ticket)
+	if err != nil {
+		return err
+	}
 	for seq > j.promised() {
 		lead, err := j.join(ctx, seq)
 		if err != nil {
 			return err
 		}
 		if lead {
-			j.lead(false)
+			_ = j.lead(false)
 		}
 	}
-	return nil
+	return j.checkLost(seq)
 }
 
 // join makes the caller the leader, or waits until the present one has moved
@@ -180,8 +183,9 @@ func (j *journal) wake() {
 }
 
 // lead writes what is pending. The caller has set busy. With rotate, the
-// records go into a new segment, whatever the size of the present one.
-func (j *journal) lead(rotate bool) {
+// records go into a new segment, whatever the size of the present one, and it is
+// an error if that cannot be made.
+func (j *journal) lead(rotate bool) error {
 	j.mu.Lock()
 	batch, first, last := j.pending, j.first, j.last
 	j.pending, j.spare = j.spare[:0], nil
@@ -191,12 +195,12 @@ func (j *journal) lead(rotate bool) {
 		first = last + 1
 	}
 
-	err := j.write(batch, first, rotate)
-	if err != nil {
-		j.retract()
-	}
+	held, err := j.write(batch, first, rotate)
 
 	j.mu.Lock()
+	if err == nil {
+		err = j.err // an fsync failed meanwhile: nothing more is promised
+	}
 	if err == nil {
 		j.written.Store(last)
 		j.segments[len(j.segments)-1].size = j.size
@@ -204,54 +208,42 @@ func (j *journal) lead(rotate bool) {
 	if cap(batch) <= 2*maxBacklog {
 		j.spare = batch[:0]
 	}
-	if err != nil || j.mode != SyncAlways {
-		j.finish(err)
+	if err == nil && j.mode != SyncAlways {
+		j.release()
+		j.mu.Unlock()
+		return held
 	}
 	j.mu.Unlock()
-	if err == nil && j.mode == SyncAlways {
-		if err = j.syncFile(last); err != nil {
-			j.retract()
-		}
-		j.mu.Lock()
-		j.finish(err)
-		j.mu.Unlock()
+	if err == nil {
+		err = j.syncFile(last)
 	}
-}
-
-// finish ends a leader's work. Callers hold mu.
-func (j *journal) finish(err error) {
-	j.busy = false
+	heals := err != nil && j.retract(err)
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if err != nil {
-		j.poison(err)
+		j.poison(err, heals)
+		held = err
 	}
+	j.release()
+	return held
+}
+
+// release ends a leader's work. Callers hold mu.
+func (j *journal) release() {
+	j.busy = false
 	j.wake()
 }
 
-// poison stops all writing. Callers hold mu.
-func (j *journal) poison(err error) {
-	if j.err != nil {
-		return
-	}
-	j.err = fmt.Errorf("%w: %w", storage.ErrWriteFailed, err)
-	j.failed.Store(true)
-	j.pending = nil
-	j.backlog.Store(0)
-	j.log.Error("journal: the disk refused a write; no more writes are taken until a restart", "error", err)
-	j.wake()
-}
-
-// sync makes everything up to seq durable, in any mode.
-func (j *journal) sync(ctx context.Context, seq uint64) error {
-	if err := j.wait(ctx, seq); err != nil {
+// sync makes everything up to a ticket or number durable, in any mode.
+func (j *journal) sync(ctx context.Context, ticket uint64) error {
+	if err := j.wait(ctx, ticket); err != nil {
 		return err
 	}
-	if err := j.syncFile(seq); err != nil {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.poison(err)
-		return j.err
+	seq, err := j.number(ticket)
+	if err != nil {
+		return err
 	}
-	return nil
+	return j.syncFile(seq)
 }
 
 // relieve writes the backlog when it has grown too long.
@@ -278,8 +270,7 @@ func (j *journal) rotate(ctx context.Context) error {
 			return err
 		}
 	}
-	j.lead(true)
-	return j.failure()
+	return j.lead(true)
 }
 
 // run keeps the promise of SyncEverySecond, and writes what nobody waits for.
@@ -292,18 +283,30 @@ func (j *journal) run(stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		seq := j.newest()
-		if j.mode == SyncNo {
-			_ = j.wait(context.Background(), seq) // poisoned: logged once already
-		} else {
-			_ = j.sync(context.Background(), seq)
-		}
+		j.tick()
+	}
+}
+
+// tick does what is due each second. Errors were logged where they happened.
+func (j *journal) tick() {
+	err := j.wait(context.Background(), j.newest())
+	if j.mode != SyncNo || err != nil {
+		_ = j.syncFile(j.written.Load()) // also what was answered before the disk was full
 	}
 }
 
 // close writes and fsyncs everything. Nobody appends any more.
 func (j *journal) close() error {
-	err := j.sync(context.Background(), j.newest())
+	err := j.wait(context.Background(), j.newest())
+	// What was answered before the disk was full has to be durable as well.
+	if serr := j.syncFile(j.written.Load()); err == nil {
+		err = serr
+	}
+	if err == nil {
+		if merr := j.writeManifest(j.segments[0].first); merr != nil {
+			j.log.Warn("journal: its end could not be recorded; damage to its last record would not be noticed", "error", merr)
+		}
+	}
 	j.mu.Lock()
 	j.closed = true
 	j.wake()

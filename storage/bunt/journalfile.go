@@ -1,54 +1,77 @@
 package bunt
 
+import (
+	"errors"
+	"path/filepath"
+)
+
 // The journal's files: the leader writes them, see journal.go.
 
 // write puts a batch whose first record is first into the file, or into the
-// next one.
-func (j *journal) write(batch []byte, first uint64, rotate bool) error {
+// next one. held tells why the next one was not begun although it was asked for;
+// the batch is written all the same.
+func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err error) {
 	j.good = j.size
-	if j.size > segmentHeader && (rotate || len(batch) > 0 && j.size >= j.segmentBytes) {
-		if err := j.nextSegment(first); err != nil {
-			return err
+	if j.size > segmentHeader && (rotate || len(batch) > 0 && j.size >= j.rotateAt) {
+		err = j.nextSegment(segmentInfo{first: first, follows: first - 1, version: j.version.Load(), salt: j.salt})
+		switch {
+		case errors.Is(err, errNotCreated):
+			// Too many open files, say. The present segment will do.
+			held, err = err, nil
+			j.rotateAt = j.size + j.segmentBytes
+			j.log.Warn("journal: the present segment grows on", "error", held)
+		case err != nil:
+			return nil, err
+		default:
+			j.rotated()
 		}
 	}
 	if len(batch) == 0 {
-		return nil
+		return held, nil
 	}
 	j.good = j.size // of the new segment, if there is one
 	n, err := j.file.Write(batch)
 	j.size += int64(n)
-	return err
+	return held, err
 }
 
 // retract takes back what the last write may have left in the file: nobody was
-// told that it succeeded, so a restart should not bring it back. After a failed
-// write this is a wish, not a promise.
-func (j *journal) retract() {
-	if err := j.file.Truncate(j.good); err != nil {
-		j.log.Error("journal: a failed write could not be taken back", "error", err)
+// told that it succeeded, so a restart should not bring it back. It tells
+// whether the journal can go on once the disk has space again.
+func (j *journal) retract(err error) (heals bool) {
+	if terr := j.file.Truncate(j.good); terr != nil {
+		j.log.Error("journal: a failed write could not be taken back", "error", terr)
+		return false
 	}
+	j.size = j.good
+	return canHeal(err)
 }
 
-// nextSegment closes the file, durable, and begins another with record first.
-func (j *journal) nextSegment(first uint64) error {
+// nextSegment closes the file, durable, and begins another.
+func (j *journal) nextSegment(info segmentInfo) error {
 	j.fileMu.Lock()
 	defer j.fileMu.Unlock()
-	if err := j.file.Sync(); err != nil {
-		return err
+	if j.final.Load() {
+		return j.failure()
 	}
-	f, seg, err := createSegment(j.fs, j.dir, segmentInfo{first: first, version: j.version.Load(), salt: j.salt})
+	if err := j.file.Sync(); err != nil {
+		return &syncError{err}
+	}
+	f, seg, err := createSegment(j.fs, j.dir, info)
 	if err != nil {
+		if !errors.Is(err, errNotCreated) {
+			j.litter = filepath.Join(j.dir, segmentName(info.first))
+		}
 		return err
 	}
 	_ = j.file.Close() // it is durable: nothing is lost by an error here
-	j.file, j.size = f, seg.size
+	j.file, j.size, j.good, j.rotateAt = f, seg.size, seg.size, j.segmentBytes
 	j.mu.Lock()
 	j.segments = append(j.segments, seg)
-	j.durable.Store(first - 1)
+	j.durable.Store(j.written.Load())
 	j.wake()
 	j.mu.Unlock()
 	j.lastSync.Store(j.clock())
-	j.rotated()
 	return nil
 }
 
@@ -59,12 +82,16 @@ func (j *journal) syncFile(seq uint64) error {
 	if seq <= j.durable.Load() {
 		return nil
 	}
-	if j.failed.Load() {
+	if j.final.Load() {
 		return j.failure() // a second fsync may succeed without having written
 	}
 	target := j.written.Load() // older segments were fsynced when they were closed
 	if err := j.file.Sync(); err != nil {
-		return err
+		err = &syncError{err}
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.poison(err, false) // before another fsync can pretend
+		return j.err
 	}
 	j.lastSync.Store(j.clock())
 	j.mu.Lock()
@@ -83,20 +110,31 @@ func (j *journal) closedSegments() (segments []segment, last uint64) {
 	return append([]segment(nil), j.segments[:n]...), j.segments[n].first - 1
 }
 
-// deleteSegments removes the oldest segments, oldest first: a newer one left
-// behind alone is harmless, an older one would bring dropped data back.
+// deleteSegments removes the oldest segments. Once the manifest says so they do
+// not count any more, whether their files are gone or not: an older one that
+// comes back after a power cut would bring dropped data back.
 func (j *journal) deleteSegments(segments []segment) error {
+	j.mu.Lock()
+	oldest := j.segments[len(segments)].first
+	j.mu.Unlock()
+	if err := j.writeManifest(oldest); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.segments = j.segments[len(segments):]
+	j.mu.Unlock()
 	for _, seg := range segments {
 		if err := j.fs.Remove(seg.path); err != nil {
-			return err
+			return err // the next start removes the rest
 		}
-		// One by one: after a power cut the names that are gone must be the oldest.
-		if err := j.fs.SyncDir(j.dir); err != nil {
-			return err
-		}
-		j.mu.Lock()
-		j.segments = j.segments[1:]
-		j.mu.Unlock()
 	}
-	return nil
+	return j.fs.SyncDir(j.dir)
+}
+
+// writeManifest records what the journal holds now.
+func (j *journal) writeManifest(oldest uint64) error {
+	j.mu.Lock()
+	m := manifest{oldest: oldest, newest: j.segments[len(j.segments)-1].first, durable: j.durable.Load()}
+	j.mu.Unlock()
+	return writeManifest(j.fs, filepath.Dir(j.dir), m)
 }

@@ -50,6 +50,8 @@ type Options struct {
 
 	// fs lets tests put faults under the store. Default: the system's files.
 	fs fileSystem
+	// manual leaves the background work of a directory to the test.
+	manual bool
 }
 
 const (

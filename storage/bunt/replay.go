@@ -23,6 +23,15 @@ func (s *Store) openJournal() error {
 	if err != nil {
 		return err
 	}
+	m, found, err := readManifest(s.fs, s.dir)
+	if err != nil {
+		return err
+	}
+	segments, left, err := m.judge(found, s.dir, segments)
+	if err != nil {
+		return err
+	}
+	r.known = m
 	for _, seg := range segments {
 		r.total += seg.size
 	}
@@ -35,6 +44,18 @@ func (s *Store) openJournal() error {
 		if ok {
 			kept = append(kept, seg)
 		}
+	}
+	if r.last < m.durable {
+		return &storage.DamageError{File: dir, Reason: fmt.Sprintf("the journal ends at record %d, but record %d was durable", r.last, m.durable)}
+	}
+	for _, seg := range left {
+		if err := s.fs.Remove(seg.path); err != nil {
+			return err
+		}
+	}
+	// Whoever created or removed files last may have died before this.
+	if err := s.fs.SyncDir(dir); err != nil {
+		return err
 	}
 	for _, sp := range s.allSpaces() {
 		if !sp.loaded {
@@ -50,11 +71,12 @@ func (s *Store) openJournal() error {
 	j := &journal{
 		fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
 		log: s.log, clock: s.clock, version: &s.version, rotated: s.compactSoon,
-		last: r.last, segments: kept,
+		broken: s.mendSoon, last: r.last, segments: kept, rotateAt: s.opts.SegmentBytes,
 	}
+	j.epoch.Store(firstEpoch)
 	if len(kept) == 0 {
 		j.salt = rand.Uint32()
-		f, seg, err := createSegment(s.fs, dir, segmentInfo{first: r.last + 1, version: s.version.Load(), salt: j.salt})
+		f, seg, err := createSegment(s.fs, dir, segmentInfo{first: r.last + 1, follows: r.last, version: s.version.Load(), salt: j.salt})
 		if err != nil {
 			return fmt.Errorf("data directory %s cannot be written: %w", s.dir, err)
 		}
@@ -77,6 +99,12 @@ func (s *Store) openJournal() error {
 	}
 	j.written.Store(r.last)
 	j.durable.Store(r.last)
+	if !found {
+		if err := j.writeManifest(j.segments[0].first); err != nil {
+			j.file.Close()
+			return err
+		}
+	}
 	s.journal = j
 	return nil
 }
@@ -98,7 +126,7 @@ func listSegments(fs fileSystem, dir string, log *slog.Logger) ([]segment, error
 		if err != nil {
 			return nil, err
 		}
-		segments = append(segments, segment{filepath.Join(dir, e.Name()), first, info.Size()})
+		segments = append(segments, segment{path: filepath.Join(dir, e.Name()), first: first, size: info.Size()})
 	}
 	slices.SortFunc(segments, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
 	return segments, nil
@@ -107,6 +135,7 @@ func listSegments(fs fileSystem, dir string, log *slog.Logger) ([]segment, error
 // replay walks the journal at the start.
 type replay struct {
 	store *Store
+	known manifest
 	last  uint64 // newest sequence read
 	salt  uint32
 
@@ -121,10 +150,7 @@ func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error
 	if err != nil {
 		return false, err
 	}
-	if isLast && tornHeader(b) {
-		if isFirst {
-			r.last = seg.first - 1 // snapshots may hold earlier records
-		}
+	if isLast && seg.first > r.known.newest && tornHeader(b) {
 		r.store.log.Warn("journal: a segment that was being created is removed", "file", seg.path, "bytes", len(b))
 		if err := r.store.fs.Remove(seg.path); err != nil {
 			return false, err
@@ -135,11 +161,11 @@ func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error
 	if err != nil {
 		return false, err
 	}
-	if isFirst {
-		r.last = info.first - 1
-	} else if info.first != r.last+1 {
-		return false, &storage.DamageError{File: seg.path, Offset: prefixSize, Reason: fmt.Sprintf("journal records %d to %d are missing before it", r.last+1, info.first-1)}
+	if !isFirst && info.follows != r.last {
+		return false, &storage.DamageError{File: seg.path, Offset: prefixSize, Reason: fmt.Sprintf("it follows journal record %d, but what is before it ends at %d: records are missing", info.follows, r.last)}
 	}
+	seg.follows = info.follows
+	r.last = info.first - 1
 	r.salt = info.salt
 	r.store.raiseVersion(info.version)
 
@@ -150,7 +176,7 @@ func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error
 			err = fmt.Errorf("%w: record %d follows record %d", errMalformed, rec.seq, r.last)
 		}
 		if err != nil {
-			if !isLast || errors.Is(err, errMalformed) || !mayCut(b, off, r.last, info.salt) {
+			if !isLast || errors.Is(err, errMalformed) || r.last < r.known.durable || !mayCut(b, off, r.last, info.salt) {
 				return false, &storage.DamageError{File: seg.path, Offset: int64(off), Reason: err.Error()}
 			}
 			r.store.log.Warn("journal: an unfinished record at its end is cut off",
@@ -178,15 +204,15 @@ func tornHeader(b []byte) bool {
 // mayCut judges the unreadable rest of the last segment. Records end torn when
 // the process or the machine died while writing; that is always the last thing
 // in the file. An intact record behind the damage therefore means damage,
-// except where a power cut lost whole pages of what was never fsynced and kept
-// later ones: there a page is zero, and no later record says that the lost one
-// was durable.
+// except where a power cut lost sectors of what was never fsynced and kept
+// later ones: those are zero, and no later record says that the lost one was
+// durable.
 func mayCut(b []byte, off int, last uint64, salt uint32) bool {
 	next, ok := findRecord(b, off+1, last, salt)
 	if !ok {
 		return true
 	}
-	if !zeroPage(b[:next], off) {
+	if !lostSector(b[:next], off) {
 		return false
 	}
 	for next < len(b) {
@@ -215,14 +241,19 @@ func findRecord(b []byte, off int, last uint64, salt uint32) (int, bool) {
 	return 0, false
 }
 
-// zeroPage tells whether a whole page of the file from off on is zero.
-func zeroPage(b []byte, off int) bool {
-	const page = 4096
-	var zero [page]byte
-	for p := (off + page - 1) / page * page; p+page <= len(b); p += page {
-		if bytes.Equal(b[p:p+page], zero[:]) {
+// lostSector tells whether a sector of the file is zero from off on: all of it,
+// or, where off stands in it, its rest.
+func lostSector(b []byte, off int) bool {
+	const sector = 512
+	for from := off; from < len(b); {
+		to := from/sector*sector + sector
+		if to > len(b) {
+			return false
+		}
+		if len(bytes.Trim(b[from:to], "\x00")) == 0 {
 			return true
 		}
+		from = to
 	}
 	return false
 }
@@ -230,6 +261,7 @@ func zeroPage(b []byte, off int) bool {
 // apply brings a record into its space, unless the snapshot includes it.
 func (r *replay) apply(rec record) error {
 	s := r.store
+	s.unsettled[rec.name.Tenant] = struct{}{}
 	sp := s.spaceFor(storage.Durable, rec.name)
 	if !sp.loaded {
 		if rec.kind == kindDrop {

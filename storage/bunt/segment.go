@@ -2,6 +2,7 @@ package bunt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
@@ -22,16 +23,17 @@ const (
 	// prefixSize is the part of a header that stays the same in every version of
 	// the format: magic 8, version 4, CRC-32C of both 4.
 	prefixSize = 16
-	// segmentHeader: the prefix, first sequence 8, version counter 8, salt 4,
-	// CRC-32C of these three 4.
-	segmentHeader = prefixSize + 24
+	// segmentHeader: the prefix, first sequence 8, the sequence that it follows 8,
+	// version counter 8, salt 4, CRC-32C of these four 4.
+	segmentHeader = prefixSize + 32
 )
 
 // segment is one file of the journal.
 type segment struct {
-	path  string
-	first uint64 // sequence of its first record
-	size  int64  // bytes
+	path    string
+	first   uint64 // sequence of its first record
+	follows uint64 // sequence of the record before it, once its header was read
+	size    int64  // bytes
 }
 
 func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }
@@ -66,18 +68,21 @@ func checkPrefix(path string, b []byte, magic string) error {
 	return nil
 }
 
-// segmentInfo is what a segment's header says. version is the store's version
-// counter when the segment began: it keeps versions from repeating after a
-// drop, when nothing else remembers them.
+// segmentInfo is what a segment's header says. follows is the last record
+// before the segment: there is a gap up to first where a full disk took records
+// that were never promised. version is the store's version counter when the
+// segment began: it keeps versions from repeating after a drop, when nothing
+// else remembers them.
 type segmentInfo struct {
-	first, version uint64
-	salt           uint32
+	first, follows, version uint64
+	salt                    uint32
 }
 
 func appendSegmentHeader(b []byte, info segmentInfo) []byte {
 	b = appendPrefix(b, journalMagic)
 	start := len(b)
 	b = binary.LittleEndian.AppendUint64(b, info.first)
+	b = binary.LittleEndian.AppendUint64(b, info.follows)
 	b = binary.LittleEndian.AppendUint64(b, info.version)
 	b = binary.LittleEndian.AppendUint32(b, info.salt)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
@@ -93,8 +98,12 @@ func decodeSegmentHeader(path string, b []byte) (segmentInfo, error) {
 	b = b[prefixSize:]
 	info := segmentInfo{
 		first:   binary.LittleEndian.Uint64(b),
-		version: binary.LittleEndian.Uint64(b[8:]),
-		salt:    binary.LittleEndian.Uint32(b[16:]),
+		follows: binary.LittleEndian.Uint64(b[8:]),
+		version: binary.LittleEndian.Uint64(b[16:]),
+		salt:    binary.LittleEndian.Uint32(b[24:]),
+	}
+	if info.follows >= info.first {
+		return segmentInfo{}, &storage.DamageError{File: path, Offset: prefixSize, Reason: fmt.Sprintf("header says that it follows record %d", info.follows)}
 	}
 	if want, ok := parseSegmentName(filepath.Base(path)); !ok || want != info.first {
 		return segmentInfo{}, &storage.DamageError{File: path, Offset: prefixSize, Reason: fmt.Sprintf("header says that it begins with record %d", info.first)}
@@ -102,12 +111,13 @@ func decodeSegmentHeader(path string, b []byte) (segmentInfo, error) {
 	return info, nil
 }
 
-// createSegment makes an empty, durable segment and leaves it open.
+// createSegment makes an empty, durable segment and leaves it open. After an
+// error that is not errNotCreated the file may be there all the same.
 func createSegment(fs fileSystem, dir string, info segmentInfo) (file, segment, error) {
 	path := filepath.Join(dir, segmentName(info.first))
 	f, err := fs.OpenFile(path, createFlags)
 	if err != nil {
-		return nil, segment{}, err
+		return nil, segment{}, fmt.Errorf("%w: %w", errNotCreated, err)
 	}
 	_, err = f.Write(appendSegmentHeader(nil, info))
 	if err == nil {
@@ -118,8 +128,9 @@ func createSegment(fs fileSystem, dir string, info segmentInfo) (file, segment, 
 	}
 	if err != nil {
 		f.Close()
-		_ = fs.Remove(path) // half a header would be cut off at the next start anyway
-		return nil, segment{}, err
+		return nil, segment{}, fmt.Errorf("create %s: %w", path, err)
 	}
-	return f, segment{path: path, first: info.first, size: segmentHeader}, nil
+	return f, segment{path: path, first: info.first, follows: info.follows, size: segmentHeader}, nil
 }
+
+var errNotCreated = errors.New("a new segment could not be created")

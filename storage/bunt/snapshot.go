@@ -48,6 +48,7 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 	start := s.journal.newest() // this space appends under mu: it has nothing later
 	since := sp.dirtySince.Swap(0)
 	empty, dropped := len(sp.items) == 0, sp.dropped.Load()
+	rollbacks := sp.rollbacks.Load()
 	sp.mu.RUnlock()
 	if since == 0 || dropped {
 		return nil
@@ -79,6 +80,9 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 		return fmt.Errorf("snapshot of %s: %w", sp.name, err)
 	}
 	err = s.journal.sync(ctx, max(start, sp.lastSeq.Load()))
+	if err == nil && sp.rollbacks.Load() != rollbacks {
+		err = errRolledBack // the file may hold what was taken back
+	}
 	if err == nil {
 		err = s.publish(temp, sp)
 	}
@@ -103,6 +107,7 @@ func (s *Store) publish(temp string, sp *space) error {
 	if err := s.fs.Rename(temp, path); err != nil {
 		return err
 	}
+	delete(s.undead, sp.name) // the file of the dropped one has gone with this
 	if err := s.fs.SyncDir(dir); err != nil {
 		return err
 	}
@@ -159,11 +164,7 @@ func (s *Store) writeSnapshot(temp string, sp *space, start uint64) error {
 }
 
 func (w *snapshotWriter) writeSpace(sp *space, start uint64) error {
-	if _, err := w.w.Write(appendPrefix(nil, snapshotMagic)); err != nil {
-		return err
-	}
-	head := binary.LittleEndian.AppendUint64(nil, start)
-	if err := w.frame(frameHead, appendName(head, sp.name)); err != nil {
+	if err := w.begin(sp.name, start); err != nil {
 		return err
 	}
 	var rows []string
@@ -177,12 +178,25 @@ func (w *snapshotWriter) writeSpace(sp *space, start uint64) error {
 			return err
 		}
 	}
-	if err := w.flush(0); err != nil {
-		return err
-	}
 	sp.mu.RLock()
 	version := sp.maxVersion
 	sp.mu.RUnlock()
+	return w.end(version)
+}
+
+// begin writes what stands before the entries.
+func (w *snapshotWriter) begin(id storage.ID, seq uint64) error {
+	if _, err := w.w.Write(appendPrefix(nil, snapshotMagic)); err != nil {
+		return err
+	}
+	return w.frame(frameHead, appendName(binary.LittleEndian.AppendUint64(nil, seq), id))
+}
+
+// end writes the last block and the footer.
+func (w *snapshotWriter) end(version uint64) error {
+	if err := w.flush(0); err != nil {
+		return err
+	}
 	foot := binary.LittleEndian.AppendUint64(nil, w.count)
 	return w.frame(frameFoot, binary.LittleEndian.AppendUint64(foot, version))
 }

@@ -45,10 +45,12 @@ type space struct {
 	shard *shard
 	head  []byte // what a journal record of a batch starts with: kind and name
 
-	dropped atomic.Bool // set under mu
+	dropped   atomic.Bool   // set under mu
+	rollbacks atomic.Uint32 // how often it was rolled back; changed under mu
 
 	mu     sync.RWMutex
 	loaded bool
+	unread error // why it cannot be used since a rollback failed
 
 	items  map[string]*item // expired ones included until they are purged
 	bytes  int64            // of all items
@@ -76,17 +78,15 @@ func (sp *space) usable() error {
 	case sp.dropped.Load():
 		return storage.ErrDropped
 	}
-	return nil
+	return sp.unread
 }
 
-// seq is what a reader of the space has to wait for. Once the journal refuses
-// writes, reads depend on nothing that it will never hold.
+// seq is what a reader of the space has to wait for. Callers hold mu.
 func (sp *space) seq() storage.Seq {
-	s := sp.lastSeq.Load()
-	if s != 0 && sp.store.journal != nil {
-		s = sp.store.journal.readable(s)
+	if sp.store.journal == nil {
+		return 0
 	}
-	return storage.Seq(s)
+	return sp.store.journal.ticket(sp.lastSeq.Load())
 }
 
 var txPool = sync.Pool{New: func() any { return new(tx) }}

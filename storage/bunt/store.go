@@ -45,12 +45,19 @@ type Store struct {
 	// drops is held for reading by a drop until its snapshot is removed: no
 	// segment is deleted meanwhile, since one may hold the drop's record.
 	drops sync.RWMutex
+	// holds counts the backups under way, which need every segment. Guarded by
+	// drops.
+	holds int
 	// undead holds dropped namespaces whose snapshot could not be removed, with
 	// the sequence of the drop. Guarded by files.
 	undead map[storage.ID]uint64
+	// unsettled holds tenants whose directory may have changed right before the
+	// last process died, without an fsync. Guarded by compacting after the start.
+	unsettled map[string]struct{}
 	// compacting lets one compaction run at a time.
 	compacting sync.Mutex
 	compact    chan struct{}
+	broke      chan struct{} // asks for a rollback
 
 	stop chan struct{}
 	work sync.WaitGroup
@@ -65,12 +72,14 @@ func Open(opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	s := &Store{
 		opts: opts, dir: opts.Dir, fs: opts.fs, log: opts.Log, clock: opts.Clock,
-		shards:   make([]shard, opts.IndexShards),
-		seed:     maphash.MakeSeed(),
-		dropping: make(map[storage.ID]chan struct{}),
-		undead:   make(map[storage.ID]uint64),
-		compact:  make(chan struct{}, 1),
-		stop:     make(chan struct{}),
+		shards:    make([]shard, opts.IndexShards),
+		seed:      maphash.MakeSeed(),
+		dropping:  make(map[storage.ID]chan struct{}),
+		undead:    make(map[storage.ID]uint64),
+		unsettled: make(map[string]struct{}),
+		compact:   make(chan struct{}, 1),
+		broke:     make(chan struct{}, 1),
+		stop:      make(chan struct{}),
 	}
 	for db := range s.spaces {
 		s.spaces[db] = make(map[storage.ID]*space)
@@ -84,8 +93,11 @@ func Open(opts Options) (*Store, error) {
 			s.release()
 			return nil, err
 		}
+	}
+	if s.dir != "" && !opts.manual {
 		s.spawn(func() { s.journal.run(s.stop) })
 		s.spawn(s.compactor)
+		s.spawn(s.mender)
 	}
 	s.spawn(func() { s.sweeper.run(s.stop) })
 	return s, nil
@@ -95,7 +107,7 @@ func (s *Store) spawn(fn func()) { s.work.Go(fn) }
 
 func (s *Store) openDir() error {
 	for _, dir := range []string{s.dir, filepath.Join(s.dir, journalDir), filepath.Join(s.dir, spacesDir)} {
-		if err := s.fs.MkdirAll(dir); err != nil {
+		if err := makeDir(s.fs, dir); err != nil {
 			return fmt.Errorf("data directory %s cannot be used: %w", s.dir, err)
 		}
 		if dir == s.dir {
