@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +125,32 @@ func TestKVListPages(t *testing.T) {
 	})
 }
 
+// A page of large values ends early, and the next one goes on behind it.
+func TestKVListOfLargeValues(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	kv := s.client(t, s.app(t, "acme/list"), 3)
+	value := strconv.Quote(strings.Repeat("v", 60_000))
+	fill(t, kv, 400, func(i int) []any { return []any{"KV.SET", fmt.Sprintf("k%03d", i), value} })
+	n, pages, cursor := 0, 0, "0"
+	for first := true; first || cursor != "0"; first = false {
+		var rows []any
+		rows, cursor = listPage(t, kv, "LIMIT", 1000, "CURSOR", cursor)
+		for _, r := range rows {
+			row := toMap(t, r)
+			require.Equal(t, fmt.Sprintf("k%03d", n), row["key"])
+			require.Len(t, row["value"], len(value))
+			n++
+		}
+		pages++
+	}
+	require.Equal(t, 400, n)
+	require.Greater(t, pages, 1)
+	rows, cursor := listPage(t, kv, "LIMIT", 1000, "NOVALUES")
+	require.Len(t, rows, 400)
+	require.Equal(t, "0", cursor)
+}
+
 // listPage runs KV.LIST and returns its rows and the cursor of the next page.
 func listPage(t testing.TB, kv *redis.Client, options ...any) (rows []any, cursor string) {
 	t.Helper()
@@ -145,11 +172,10 @@ func TestKVCommands(t *testing.T) {
 		require.NoError(t, kv.Set(background, "text", "not json", 0).Err())
 		require.ErrorContains(t, kv.Do(background, "KV.GET", "text").Err(), "WRONGTYPE")
 
-		items := `[{"id":1,"t":"a"},{"id":2,"t":"b"}]`
-		require.Equal(t, items, kv.Do(background, "KV.APPENDUNIQUE", "list", items).Val())
-		require.Equal(t, `[{"id":1,"t":"a"},{"id":2,"t":"b"},{"id":3}]`,
-			kv.Do(background, "KV.APPENDUNIQUE", "list", `[{"id":2},{"id":3}]`).Val())
-		require.Equal(t, `[{"id":1,"t":"a"},{"id":2,"t":"b"},{"id":3}]`, kv.Do(background, "KV.POPALL", "list").Val())
+		two, three := `[{"id":1,"t":"a"},{"id":2,"t":"b"}]`, `[{"id":1,"t":"a"},{"id":2,"t":"b"},{"id":3}]`
+		require.Equal(t, two, kv.Do(background, "KV.APPENDUNIQUE", "list", two).Val())
+		require.Equal(t, three, kv.Do(background, "KV.APPENDUNIQUE", "list", `[{"id":2},{"id":3}]`).Val())
+		require.Equal(t, three, kv.Do(background, "KV.POPALL", "list").Val())
 		require.Equal(t, `[]`, kv.Do(background, "KV.POPALL", "list").Val())
 		require.Equal(t, "OK", kv.Do(background, "KV.MSET", "a", "1", "b", "2").Val())
 		require.Equal(t, []any{"1", nil, "2"}, kv.Do(background, "KV.MGET", "a", "missing", "b").Val())

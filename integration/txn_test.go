@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -83,6 +84,27 @@ func TestWatchNoticesEveryChange(t *testing.T) {
 		}, "k"), "nobody changed it")
 		require.Equal(t, "vw", kv.Get(background, "k").Val())
 	})
+}
+
+// A watched key that runs out has changed, though nobody touched it.
+func TestWatchNoticesExpiry(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	token := s.app(t, "acme/watch")
+	ephemeral := func(o *redis.Options) { o.Password, o.DB = token, 1 }
+	kv, other := s.dial(t, ephemeral), s.dial(t, ephemeral)
+	require.NoError(t, kv.Set(background, "k", "v", 300*time.Millisecond).Err())
+	err := kv.Watch(background, func(tx *redis.Tx) error {
+		require.Equal(t, "v", tx.Get(background, "k").Val())
+		require.Eventually(t, func() bool { return other.Exists(background, "k").Val() == 0 }, patience, pollEvery)
+		_, err := tx.TxPipelined(background, func(p redis.Pipeliner) error {
+			p.Set(background, "done", "v", 0)
+			return nil
+		})
+		return err
+	}, "k")
+	require.ErrorIs(t, err, redis.TxFailedErr)
+	require.EqualValues(t, 0, kv.Exists(background, "done").Val())
 }
 
 // Many clients raise one counter with WATCH: each conflict is seen, so none of
