@@ -10,11 +10,9 @@ import (
 
 // Syncer makes writes durable on demand, whatever Wait promises.
 type Syncer interface {
-	// SyncTo returns when everything up to s is durable. Errors:
-	// ErrWriteFailed, ErrClosed, the context's.
-	SyncTo(ctx context.Context, s Seq) error
-	// Durable is the newest Seq that is known to be durable.
-	Durable() Seq
+	// Sync returns when every write that an Update has returned from is durable.
+	// Errors: ErrWriteFailed, ErrClosed, the context's.
+	Sync(ctx context.Context) error
 }
 
 // Compactor writes what has changed into the form that loads fastest.
