@@ -2,8 +2,10 @@
 // this machine and measured in turns in one run. Machines are noisy: what
 // counts are the ratios, medians over the rounds.
 //
-//	go run ./bench            # everything, five rounds
-//	go run ./bench -quick     # a look, not a measurement
+//	go run ./bench                      # everything, and docs/benchmarks.md from it
+//	go run ./bench -suite lua,stalls    # these alone; they replace their part of the results
+//	go run ./bench -quick               # does it all work? a look, not a measurement
+//	go run ./bench -render bench/results.json
 package main
 
 import (
@@ -11,128 +13,164 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime/debug"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 )
 
+// defaultResults keeps the figures that docs/benchmarks.md shows.
+const defaultResults = "bench/results.json"
+
 type options struct {
-	rounds     int
-	duration   time.Duration
-	namespaces int
-	keys       int
-	conns      int
-	valueSizes []int
-	fsync      string
+	suites    []string
+	quick     bool
+	rounds    int
+	duration  time.Duration
+	json, out string
+	render    string
+	parent    string // of the temporary directories
+	cubby     string // the binary; empty builds it
 }
 
 func main() {
-	o := options{namespaces: 1000, conns: 50}
-	quick := flag.Bool("quick", false, "few keys, short rounds")
-	size := flag.Int("value", 64, "value size in bytes")
-	flag.IntVar(&o.rounds, "rounds", 5, "rounds; medians are shown")
-	flag.DurationVar(&o.duration, "duration", 2*time.Second, "length of one measurement")
-	flag.IntVar(&o.keys, "keys", 1000, "keys per namespace")
-	flag.IntVar(&o.namespaces, "namespaces", o.namespaces, "namespaces; connections are spread over them")
-	flag.IntVar(&o.conns, "conns", o.conns, "connections")
-	flag.StringVar(&o.fsync, "appendfsync", "everysec", "everysec or always, for both servers")
-	flag.Parse()
-	o.valueSizes = []int{*size}
-	if *quick {
-		o.rounds, o.duration, o.keys, o.namespaces = 1, 300*time.Millisecond, 100, 100
+	if len(os.Args) > 1 && os.Args[1] == emptyHandler {
+		if err := serveEmptyHandler(os.Args[2:]); err != nil {
+			fail(err)
+		}
+		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	o, err := parseOptions(os.Args[1:])
+	if err != nil {
+		fail(err)
+	}
+	debug.SetGCPercent(800) // the generator shares the cores with what it measures
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:gocritic // the deferred stop has nothing left to do
+		fail(err)
 	}
 }
 
-// measurement is one row of the table.
-type measurement struct {
-	name     string
-	pipeline int
-	rates    [2][]float64 // commands per second of Redis and Cubby, by round
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func parseOptions(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	names := flags.String("suite", "", "comma-separated parts: "+strings.Join(suiteNames(), ", ")+" (default all)")
+	flags.BoolVar(&o.quick, "quick", false, "small data and one short round: shows that everything works, measures nothing")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds; medians are shown. The slow parts take at most three")
+	flags.DurationVar(&o.duration, "duration", 500*time.Millisecond, "length of one throughput measurement")
+	flags.StringVar(&o.json, "json", defaultResults, "where results are kept; suites that did not run keep theirs")
+	flags.StringVar(&o.out, "out", "docs", "directory of the report: benchmarks.md, img/bench-*.svg")
+	flags.StringVar(&o.render, "render", "", "measure nothing, write the report of this results file")
+	flags.StringVar(&o.parent, "dir", "", "where the servers' data goes, removed at the end (default the system's temporary directory)")
+	flags.StringVar(&o.cubby, "cubby", "", "measure this binary (default: built from here)")
+	_ = flags.Parse(args) // ExitOnError
+	set := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	if o.quick { // a look must not replace a measurement
+		o.rounds, o.duration = 1, 60*time.Millisecond
+		if !set["json"] {
+			o.json = ""
+		}
+		if !set["out"] {
+			o.out = ""
+		}
+		for _, name := range []string{"rounds", "duration"} {
+			if set[name] {
+				return o, fmt.Errorf("-%s and -quick exclude each other", name)
+			}
+		}
+	}
+	o.suites = suiteNames()
+	if *names != "" {
+		o.suites = strings.Split(*names, ",")
+	}
+	for _, name := range o.suites {
+		if !slices.Contains(suiteNames(), name) {
+			return o, fmt.Errorf("no suite %q; there are %s", name, strings.Join(suiteNames(), ", "))
+		}
+	}
+	if o.rounds < 1 || o.duration <= 0 {
+		return o, fmt.Errorf("%d rounds of %s measure nothing", o.rounds, o.duration)
+	}
+	return o, nil
 }
 
 func run(ctx context.Context, o options) error {
-	dir, err := os.MkdirTemp("", "cubby-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	redis, err := startRedis(ctx, dir, o)
-	if err != nil {
-		return err
-	}
-	defer redis.stop()
-	cubby, err := startCubby(ctx, dir, o)
-	if err != nil {
-		return err
-	}
-	defer cubby.stop()
-	servers := [2]*target{redis, cubby}
-	size := o.valueSizes[0]
-	for _, s := range servers {
-		began := time.Now()
-		if err := s.fill(ctx, o, size); err != nil {
-			return fmt.Errorf("filling %s: %w", s.name, err)
+	if o.render != "" {
+		r, err := readResults(o.render)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(os.Stderr, "%s: %d keys loaded in %.1f s, %d MB resident\n",
-			s.name, o.namespaces*o.keys, time.Since(began).Seconds(), s.residentMB())
+		return writeReport(r, o.out)
 	}
-	var rows []*measurement
-	for _, w := range workloads {
-		for _, pipeline := range []int{1, 16} {
-			m := &measurement{name: w.name, pipeline: pipeline}
-			rows = append(rows, m)
-			for round := range o.rounds {
-				for i := range servers {
-					which := (i + round) % 2 // neither always goes first
-					rate, err := servers[which].measure(ctx, w, o, pipeline, size)
-					if err != nil {
-						return fmt.Errorf("%s on %s: %w", w.name, servers[which].name, err)
-					}
-					m.rates[which] = append(m.rates[which], rate)
-				}
-			}
-			fmt.Fprintf(os.Stderr, "%-14s P%-3d %s\n", m.name, m.pipeline, m.ratioText())
+	r, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := r.mergeInto(o.json); err != nil {
+			return err
 		}
 	}
-	printTable(rows, o, size)
+	if o.out != "" {
+		return writeReport(r, o.out)
+	}
+	fmt.Print(renderReport(r))
 	return nil
 }
 
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	if n%2 == 1 {
-		return sorted[n/2]
+// measure runs the suites one after the other. Each starts from scratch.
+func measure(ctx context.Context, o options) (*results, error) {
+	dir, err := os.MkdirTemp(o.parent, "cubby-bench-")
+	if err != nil {
+		return nil, err
 	}
-	return (sorted[n/2-1] + sorted[n/2]) / 2
+	defer os.RemoveAll(dir)
+	binary := o.cubby
+	if binary == "" {
+		binary = filepath.Join(dir, "cubby")
+		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/cubbykv/cubby/cmd/cubby")
+		if out, err := build.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building cubby: %w\n%s", err, out)
+		}
+	}
+	r := &results{Quick: o.quick, Suites: map[string]*suiteResult{}}
+	began := time.Now()
+	for _, s := range suites {
+		if !slices.Contains(o.suites, s.name) {
+			continue
+		}
+		b, err := newBench(ctx, o, s.name, binary, dir)
+		if err != nil {
+			return nil, err
+		}
+		progress("%s ...", s.name)
+		err = s.run(b)
+		if err != nil {
+			err = b.explain(err)
+		}
+		b.close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
+		}
+		b.Took = time.Since(b.When).Seconds()
+		r.Suites[s.name] = b.suiteResult
+		progress("%s took %.0f s", s.name, b.Took)
+	}
+	progress("all of it took %s", time.Since(began).Round(time.Second))
+	return r, nil
 }
 
-// ratios are Cubby's rate over Redis's, round by round.
-func (m *measurement) ratios() []float64 {
-	out := make([]float64, len(m.rates[0]))
-	for i := range out {
-		out[i] = m.rates[1][i] / m.rates[0][i]
-	}
-	return out
-}
-
-func (m *measurement) ratioText() string {
-	r := m.ratios()
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(r), slices.Min(r), slices.Max(r))
-}
-
-func printTable(rows []*measurement, o options, size int) {
-	fmt.Printf("%d namespaces x %d keys, %d connections, %d-byte values, appendfsync %s, %d rounds of %s each, in turns\n\n",
-		o.namespaces, o.keys, o.conns, size, o.fsync, o.rounds, o.duration)
-	fmt.Println("| command | pipeline | redis-server, per second | Cubby, per second | Cubby / redis-server (spread) |")
-	fmt.Println("|---|---|---|---|---|")
-	for _, m := range rows {
-		fmt.Printf("| %s | %d | %.0f | %.0f | %s |\n", m.name, m.pipeline, median(m.rates[0]), median(m.rates[1]), m.ratioText())
-	}
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }

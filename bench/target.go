@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -15,99 +14,191 @@ import (
 	"time"
 )
 
+const (
+	nameRedis  = "redis-server"
+	nameCubby  = "cubby"
+	nameRedcon = "redcon, empty handler"
+)
+
+// password opens servers that live for one run, on the loopback interface, and
+// die with it.
 const password = "bench-password"
 
-// target is a running server and how to sign in to one of its namespaces. The
+// target is a server process and how to sign in to one of its namespaces. The
 // Redis side does what platforms do without Cubby: one ACL user, and the
 // namespace as a prefix of every key.
 type target struct {
-	name string
-	cmd  *exec.Cmd
-	port string
+	name, port, dir string
+	program         string
+	args            []string
 	// login returns the arguments of AUTH and the key prefix for a namespace.
 	login func(namespace int) (auth []string, prefix string)
+
+	ctx  context.Context // processes live as long as the run
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan struct{} // closed when the process has ended
 }
 
-func (t *target) stop() {
-	_ = t.cmd.Process.Kill()
-	_ = t.cmd.Wait()
+// lab holds the processes and files of one suite; close removes them all.
+type lab struct {
+	ctx     context.Context
+	dir     string
+	binary  string // cubby
+	targets []*target
 }
 
-func startRedis(ctx context.Context, dir string, o options) (*target, error) {
-	t := &target{
-		name:  "redis-server",
-		port:  freePort(),
-		login: func(n int) ([]string, string) { return []string{"bench", password}, fmt.Sprintf("t%d/app:", n) },
+func newLab(ctx context.Context, binary, parent string) (*lab, error) {
+	dir, err := os.MkdirTemp(parent, "cubby-bench-")
+	return &lab{ctx: ctx, dir: dir, binary: binary}, err
+}
+
+func (b *lab) close() {
+	for _, t := range b.targets {
+		t.kill()
+		_ = t.log.Close()
 	}
-	t.cmd = exec.CommandContext(ctx, "redis-server", "--port", t.port, "--dir", dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", o.fsync, "--loglevel", "warning",
-		"--user", "bench", "on", ">"+password, "~*", "+@all")
-	return t, t.start()
+	_ = os.RemoveAll(b.dir)
 }
 
-func startCubby(ctx context.Context, dir string, o options) (*target, error) {
-	binary := filepath.Join(dir, "cubby")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/cubbykv/cubby/cmd/cubby")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building cubby: %w\n%s", err, out)
+// explain adds the ends of the servers' logs to an error: that is where the
+// reason of a broken connection is.
+func (b *lab) explain(err error) error {
+	for _, t := range b.targets {
+		text, _ := os.ReadFile(t.log.Name())
+		if lines := bytes.Split(bytes.TrimSpace(text), []byte("\n")); len(text) > 0 {
+			tail := bytes.Join(lines[max(0, len(lines)-15):], []byte("\n  "))
+			err = fmt.Errorf("%w\nlog of %s:\n  %s", err, t.name, tail)
+		}
 	}
-	t := &target{name: "cubby", port: freePort()}
-	t.cmd = exec.CommandContext(ctx, binary, "serve", "--port", t.port, "--dir", filepath.Join(dir, "cubby-data"),
-		"--appendfsync", o.fsync, "--requirepass", password, "--max-keys", "1000000000", "--loglevel", "warning")
-	if err := t.start(); err != nil {
+	return err
+}
+
+func (b *lab) start(t *target) (*target, error) {
+	t.ctx = b.ctx
+	t.port = freePort(b.ctx)
+	t.dir = filepath.Join(b.dir, fmt.Sprintf("data-%d", len(b.targets)))
+	if err := os.Mkdir(t.dir, 0o700); err != nil {
 		return nil, err
 	}
-	tokens := make([]string, o.namespaces)
-	c, err := t.dial()
+	var err error
+	if t.log, err = os.Create(t.dir + ".log"); err != nil {
+		return nil, err
+	}
+	b.targets = append(b.targets, t)
+	for i, a := range t.args {
+		t.args[i] = strings.NewReplacer("{port}", t.port, "{dir}", t.dir).Replace(a)
+	}
+	if err := t.exec(); err != nil {
+		return nil, err
+	}
+	return t, t.awaitPort()
+}
+
+func (b *lab) redis(fsync string) (*target, error) {
+	return b.start(&target{
+		name: nameRedis, program: "redis-server",
+		args: []string{"--port", "{port}", "--dir", "{dir}", "--save", "", "--bind", "127.0.0.1",
+			"--appendonly", "yes", "--appendfsync", fsync, "--loglevel", "notice",
+			"--user", "bench", "on", ">" + password, "~*", "+@all"},
+		login: func(n int) ([]string, string) { return []string{"bench", password}, fmt.Sprintf("t%d/app:", n) },
+	})
+}
+
+// cubby starts the server with open limits and opens its namespaces.
+func (b *lab) cubby(fsync string, namespaces int, more ...string) (*target, error) {
+	t, err := b.start(&target{
+		name: nameCubby, program: b.binary,
+		args: append([]string{"serve", "--port", "{port}", "--dir", "{dir}", "--bind", "127.0.0.1",
+			"--appendfsync", fsync, "--requirepass", password, "--loglevel", "notice",
+			"--max-keys", "1000000000", "--ttl-min", "1ms"}, more...),
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	if _, err := c.command("AUTH", "admin", password); err != nil {
+	tokens, err := t.createNamespaces(namespaces)
+	t.login = func(n int) ([]string, string) { return []string{tokens[n]}, "" }
+	return t, err
+}
+
+// pair starts both servers.
+func (b *lab) pair(fsync string, namespaces int, more ...string) ([]*target, error) {
+	redis, err := b.redis(fsync)
+	if err != nil {
 		return nil, err
 	}
-	for n := range tokens {
-		app := fmt.Sprintf("t%d/app", n)
-		if _, err := c.command("APP.CREATE", app); err != nil {
-			return nil, err
-		}
-		reply, err := c.command("TOKEN.CREATE", app)
-		if err != nil {
-			return nil, err
-		}
-		for _, word := range reply {
-			if strings.HasPrefix(word, "cub_") {
-				tokens[n] = word
-			}
-		}
-	}
-	t.login = func(n int) ([]string, string) { return []string{tokens[n]}, "" }
-	return t, nil
+	cubby, err := b.cubby(fsync, namespaces, more...)
+	return []*target{redis, cubby}, err
 }
 
-// start runs the server and waits until it accepts connections.
-func (t *target) start() error {
-	t.cmd.Stdout, t.cmd.Stderr = os.Stderr, os.Stderr
-	if err := t.cmd.Start(); err != nil {
-		return err
+// redcon starts this program again as a server that does nothing but answer.
+func (b *lab) redcon(valueSize int) (*target, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		c, err := t.connect()
+	return b.start(&target{
+		name: nameRedcon, program: self, args: []string{emptyHandler, "{port}", strconv.Itoa(valueSize)},
+		login: func(int) ([]string, string) { return []string{password}, "" },
+	})
+}
+
+func (t *target) exec() error {
+	t.cmd = exec.CommandContext(t.ctx, t.program, t.args...)
+	t.cmd.Stdout, t.cmd.Stderr = t.log, t.log
+	dieWithParent(t.cmd)
+	if err := t.cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", t.name, err)
+	}
+	t.done = make(chan struct{})
+	go func() {
+		_ = t.cmd.Wait()
+		close(t.done)
+	}()
+	return nil
+}
+
+// kill ends the process without a word, as a crash does.
+func (t *target) kill() {
+	if t.cmd != nil && t.cmd.Process != nil {
+		_ = t.cmd.Process.Kill()
+		<-t.done
+	}
+}
+
+var errEnded = errors.New("the server ended by itself")
+
+// retry calls try until it succeeds, the server ends or time is up.
+func (t *target) retry(timeout, pause time.Duration, try func() error) error {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(pause) {
+		err := try()
 		if err == nil {
-			return c.Close()
+			return nil
+		}
+		select {
+		case <-t.done:
+			return fmt.Errorf("%s: %w: %w", t.name, errEnded, err)
+		default:
 		}
 		if time.Now().After(deadline) {
-			t.stop()
-			return fmt.Errorf("%s did not start: %w", t.name, err)
+			return fmt.Errorf("%s did not get ready within %s: %w", t.name, timeout, err)
 		}
 	}
 }
 
-func (t *target) connect() (net.Conn, error) { return net.Dial("tcp", "127.0.0.1:"+t.port) }
+func (t *target) awaitPort() error {
+	return t.retry(20*time.Second, 5*time.Millisecond, func() error {
+		c, err := t.dial()
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+}
 
 // freePort returns a TCP port that nobody used a moment ago.
-func freePort() string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) string {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "0" // the server's own error will say more
 	}
@@ -117,122 +208,46 @@ func freePort() string {
 }
 
 // residentMB is the server's memory, in MiB.
-func (t *target) residentMB() int {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", t.cmd.Process.Pid))
+func (t *target) residentMB() (float64, error) {
+	pid := t.cmd.Process.Pid
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)); err == nil {
+		fields := strings.Fields(string(b))
+		if len(fields) < 2 {
+			return 0, fmt.Errorf("statm of process %d: %q", pid, b)
+		}
+		pages, err := strconv.ParseFloat(fields[1], 64)
+		return pages * float64(os.Getpagesize()) / (1 << 20), err
+	}
+	out, err := exec.CommandContext(t.ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
-		return 0
+		return 0, fmt.Errorf("asking ps for the memory of %s: %w", t.name, err)
 	}
-	pages, _ := strconv.Atoi(strings.Fields(string(b))[1])
-	return pages * os.Getpagesize() >> 20
+	kb, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	return kb / 1024, err
 }
 
-func (t *target) lane(namespace int, o options, size int) (*lane, error) {
-	c, err := t.dial()
-	if err != nil {
-		return nil, err
-	}
-	auth, prefix := t.login(namespace)
-	if _, err := c.command("AUTH", auth...); err != nil {
-		return nil, err
-	}
-	return &lane{
-		conn: c.Conn, prefix: prefix, keys: o.keys, value: make([]byte, size),
-		rng: rand.New(rand.NewPCG(uint64(namespace), 1)),
-	}, nil
-}
-
-// fill loads every namespace over one connection each.
-func (t *target) fill(ctx context.Context, o options, size int) error {
-	for n := range o.namespaces {
-		l, err := t.lane(n, o, size)
-		if err != nil {
-			return err
+// diskBytes is the size of all files in the server's directory.
+func (t *target) diskBytes() int64 {
+	var sum int64
+	_ = filepath.WalkDir(t.dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // files come and go while the server works
 		}
-		next := 0
-		w := workload{replyLen: okLen, append: func(buf []byte, l *lane) []byte {
-			buf = appendCommand(buf, "SET", l.key(next), l.value)
-			next++
-			return buf
-		}}
-		in := make([]byte, 100*okLen(size))
-		for next < o.keys && ctx.Err() == nil {
-			if _, err := l.exchange(w, min(100, o.keys-next), nil, in[:min(100, o.keys-next)*okLen(size)]); err != nil {
-				return err
-			}
+		if info, err := d.Info(); err == nil {
+			sum += info.Size()
 		}
-		_ = l.conn.Close()
-	}
-	return ctx.Err()
+		return nil
+	})
+	return sum
 }
 
-// measure opens the connections, warms up shortly and measures.
-func (t *target) measure(ctx context.Context, w workload, o options, pipeline, size int) (float64, error) {
-	lanes := make([]*lane, o.conns)
-	for i := range lanes {
-		var err error
-		if lanes[i], err = t.lane(i*o.namespaces/o.conns, o, size); err != nil {
-			return 0, err
+// settle waits until the server's files have not changed for a while.
+func (t *target) settle(quiet, limit time.Duration) {
+	last, since := t.diskBytes(), time.Now()
+	for began := since; time.Since(began) < limit && time.Since(since) < quiet; {
+		time.Sleep(quiet / 8)
+		if now := t.diskBytes(); now != last {
+			last, since = now, time.Now()
 		}
-		defer lanes[i].conn.Close()
 	}
-	if _, err := drive(ctx, lanes, w, pipeline, size, o.duration/10); err != nil {
-		return 0, err
-	}
-	return drive(ctx, lanes, w, pipeline, size, o.duration)
-}
-
-// textConn runs single commands, for setting up.
-type textConn struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-func (t *target) dial() (*textConn, error) {
-	c, err := t.connect()
-	if err != nil {
-		return nil, err
-	}
-	return &textConn{c, bufio.NewReader(c)}, nil
-}
-
-// command returns the words of a flat reply.
-func (c *textConn) command(name string, args ...string) ([]string, error) {
-	raw := make([][]byte, len(args))
-	for i, a := range args {
-		raw[i] = []byte(a)
-	}
-	if _, err := c.Write(appendCommand(nil, name, raw...)); err != nil {
-		return nil, err
-	}
-	return c.readReply()
-}
-
-func (c *textConn) readReply() ([]string, error) {
-	line, err := c.r.ReadString('\n')
-	if err != nil {
-		return nil, err
-	}
-	body := strings.TrimSuffix(line[1:], "\r\n")
-	switch line[0] {
-	case '-':
-		return nil, fmt.Errorf("server answered %q", body)
-	case '$':
-		n, err := strconv.Atoi(body)
-		if err != nil || n < 0 {
-			return nil, err
-		}
-		b := make([]byte, n+2)
-		_, err = io.ReadFull(c.r, b)
-		return []string{string(b[:n])}, err
-	case '*':
-		n, err := strconv.Atoi(body)
-		var words []string
-		for i := 0; i < n && err == nil; i++ {
-			var more []string
-			more, err = c.readReply()
-			words = append(words, more...)
-		}
-		return words, err
-	}
-	return []string{body}, nil
 }
