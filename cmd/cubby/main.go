@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"os"
+
+	"golang.org/x/term"
 )
 
 func main() {
@@ -13,12 +15,6 @@ func main() {
 		out:         os.Stdout,
 		err:         os.Stderr,
 		getenv:      os.Getenv,
-		interactive: isTerminal(os.Stdin),
+		interactive: term.IsTerminal(int(os.Stdin.Fd())),
 	}, os.Args[1:]))
-}
-
-// isTerminal tells whether a person may answer at f.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

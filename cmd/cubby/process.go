@@ -46,6 +46,16 @@ func (p *process) run(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
+	// Listening comes first: a port in use then leaves no trace in dir.
+	listeners, err := listen(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, ln := range listeners {
+			_ = ln.Close() // the server has closed those that it served
+		}
+	}()
 	if err := p.openStore(); err != nil {
 		return err
 	}
@@ -55,10 +65,6 @@ func (p *process) run(ctx context.Context) (err error) {
 		}
 	}()
 	if err := p.openDirectory(ctx); err != nil {
-		return err
-	}
-	listeners, err := listen(ctx, p.config)
-	if err != nil {
 		return err
 	}
 	p.server = server.New(p.serverOptions(p.newEngine(stop)))

@@ -57,7 +57,7 @@ func TestServeRefusesToStart(t *testing.T) {
 		"no such address":    {[]string{"--bind", "192.0.2.1"}, "cannot listen on 192.0.2.1:6379"},
 		"dev for others":     {[]string{"--dev", "--bind", "0.0.0.0"}, "not a loopback address"},
 		"nothing to do":      {[]string{"--port", "0"}, "there is nothing to listen on"},
-		"dir is a file":      {[]string{"--port", "0", "--dir", "file"}, "data directory file cannot be used"},
+		"dir is a file":      {[]string{"--port", "0", "--unixsocket", "s.sock", "--dir", "file"}, "data directory file cannot be used"},
 		"socket is a file":   {[]string{"--port", "0", "--unixsocket", "file"}, "file exists and is no socket"},
 		"logfile is a dir":   {[]string{"--logfile", "."}, "logfile: open .: is a directory"},
 	} {
