@@ -61,6 +61,8 @@ type Engine struct {
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
 
+	saving  saving
+	backups backups
 	cursors cursorTable
 	totals  totals
 }

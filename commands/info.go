@@ -171,7 +171,7 @@ func (r *report) persistence() {
 	s := &r.call.Engine.server
 	r.field("loading", 0)
 	r.field("async_loading", 0)
-	r.field("rdb_bgsave_in_progress", 0)
+	r.saves()
 	if s.AppendSync != "" {
 		r.field("aof_enabled", 1)
 		r.field("aof_rewrite_in_progress", 0)

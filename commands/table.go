@@ -99,7 +99,7 @@ type table struct {
 func families() [][]*Command {
 	return [][]*Command{
 		stringRows(), counterRows(), keyRows(), expireRows(), scanRows(), txnRows(), kvRows(),
-		connRows(), clientRows(), serverRows(), introspectionRows(), adminRows(),
+		connRows(), clientRows(), serverRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
 	}
 }
 
