@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,6 +187,7 @@ func (j *journal) wake() {
 // records go into a new segment, whatever the size of the present one, and it is
 // an error if that cannot be made.
 func (j *journal) lead(rotate bool) error {
+	runtime.Gosched() // who is about to append gets carried along: fewer, larger writes
 	j.mu.Lock()
 	batch, first, last := j.pending, j.first, j.last
 	j.pending, j.spare = j.spare[:0], nil
