@@ -125,7 +125,7 @@ func judgeP99(r *suiteResult) budgetLine {
 	}
 	return budgetLine{
 		what: "p99 latency, 50 connections, 64 B and 1 KB", asked: "no worse than redis-server's",
-		measured: fmt.Sprintf("so in %d of %d; at most %.2f times (%s)", good, len(rows), highest, which),
+		measured: fmt.Sprintf("so in %d of %d; at worst %.2f times (%s)", good, len(rows), highest, which),
 		met:      good == len(rows), missing: len(rows) == 0,
 	}
 }
@@ -144,7 +144,7 @@ func judgeLua(r *suiteResult) budgetLine {
 	}
 	return budgetLine{
 		what: "the same job as on Redis in Lua", asked: "at least 2 times everywhere",
-		measured: fmt.Sprintf("so in %d of %d; at least %.2f times (%s)", good, len(rows), lowest, which),
+		measured: fmt.Sprintf("so in %d of %d; at worst %.2f times (%s)", good, len(rows), lowest, which),
 		met:      good == len(rows), missing: len(rows) == 0,
 	}
 }

@@ -90,6 +90,9 @@ func parseOptions(args []string) (options, error) {
 			}
 		}
 	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is no option", flags.Arg(0))
+	}
 	o.suites = suiteNames()
 	if *names != "" {
 		o.suites = strings.Split(*names, ",")

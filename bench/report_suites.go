@@ -79,11 +79,22 @@ func (p *page) cellTable(r *suiteResult, rows []*row) {
 	p.table(head, lines)
 }
 
-func microseconds(us float64) string {
-	if us >= 1000 {
-		return figure(us/1000) + " ms"
+func microseconds(us float64) string { return timeText([]float64{us}) }
+
+// timeText writes times in microseconds in the unit that suits their median.
+func timeText(values []float64) string {
+	unit, by := " µs", 1.0
+	switch m := median(values); {
+	case m >= 1e6:
+		unit, by = " s", 1e6
+	case m >= 1e3:
+		unit, by = " ms", 1e3
 	}
-	return figure(us) + " µs"
+	scaled := make([]float64, len(values))
+	for i, v := range values {
+		scaled[i] = v / by
+	}
+	return spreadText(scaled, unit)
 }
 
 func (p *page) throughput(r *suiteResult) {
@@ -119,7 +130,7 @@ func (p *page) listing(r *suiteResult) {
 		thousands(rows[0].Keys))
 	var lines [][]string
 	for _, x := range rows {
-		lines = append(lines, []string{x.Name, spreadText(x.by[nameRedis], " µs"), spreadText(x.by[nameCubby], " µs")})
+		lines = append(lines, []string{x.Name, timeText(x.by[nameRedis]), timeText(x.by[nameCubby])})
 	}
 	p.table([]string{"", "redis-server", "Cubby"}, lines)
 	p.say("A KV.LIST of 100 takes as long as %s PINGs.", ratioText(spreadOf(listingInPings(r))))

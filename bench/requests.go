@@ -92,34 +92,31 @@ var (
 	}}
 )
 
-// skipReplies reads n whole replies and keeps nothing of them. An error reply,
-// at any depth, is an error.
+// skipReplies reads n whole replies and keeps nothing of them. An error reply at
+// any depth is an error, and so is a null: all keys that are asked for exist.
 func skipReplies(r *bufio.Reader, n int) error {
-	for n > 0 {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		n--
-		switch line[0] {
-		case '-':
-			return fmt.Errorf("server answered %q", bytes.TrimSpace(line))
-		case '$':
-			size, err := strconv.Atoi(string(bytes.TrimSpace(line[1:])))
+	for range n {
+		for open, outermost := 1, true; open > 0; open, outermost = open-1, false {
+			line, err := r.ReadSlice('\n')
 			if err != nil {
 				return err
 			}
-			if size >= 0 {
-				if _, err := r.Discard(size + 2); err != nil {
+			count := 0
+			if line[0] == '$' || line[0] == '*' {
+				if count, err = strconv.Atoi(string(bytes.TrimSpace(line[1:]))); err != nil {
 					return err
 				}
 			}
-		case '*':
-			count, err := strconv.Atoi(string(bytes.TrimSpace(line[1:])))
-			if err != nil {
-				return err
+			switch {
+			case line[0] == '-', outermost && count < 0:
+				return fmt.Errorf("server answered %q", bytes.TrimSpace(line))
+			case line[0] == '$' && count >= 0:
+				if _, err := r.Discard(count + 2); err != nil {
+					return err
+				}
+			case line[0] == '*':
+				open += max(count, 0)
 			}
-			n += max(count, 0)
 		}
 	}
 	return nil

@@ -118,8 +118,10 @@ func figure(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 1e6:
 		return strconv.FormatFloat(v/1e6, 'f', 2, 64) + " M"
-	case a >= 10_000:
+	case a >= 100_000:
 		return strconv.FormatFloat(v/1e3, 'f', 0, 64) + " k"
+	case a >= 10_000:
+		return strconv.FormatFloat(v/1e3, 'f', 1, 64) + " k"
 	case a >= 100:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case a >= 10:
