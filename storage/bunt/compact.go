@@ -1,10 +1,12 @@
 package bunt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	iofs "io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -57,7 +59,9 @@ func (s *Store) compactClosed(ctx context.Context) error {
 	if len(segments) == 0 {
 		return nil
 	}
-	for _, sp := range s.allSpaces() {
+	spaces := s.allSpaces()
+	slices.SortFunc(spaces, func(a, b *space) int { return cmp.Compare(a.id, b.id) }) // tests repeat it
+	for _, sp := range spaces {
 		if s.closed.Load() {
 			return storage.ErrClosed
 		}

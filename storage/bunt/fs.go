@@ -12,6 +12,7 @@ import (
 type file interface {
 	io.Reader
 	io.Writer
+	io.WriterAt // of files opened with patchFlags
 	Sync() error
 	Truncate(size int64) error
 	Close() error
@@ -34,6 +35,7 @@ const (
 	createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
 	readFlags   = os.O_RDONLY
 	appendFlags = os.O_WRONLY | os.O_APPEND
+	patchFlags  = os.O_WRONLY
 )
 
 // systemFS is the operating system. Data is private to the server's user.

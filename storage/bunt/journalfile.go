@@ -44,7 +44,14 @@ func (j *journal) retract(err error) (heals bool) {
 		return false
 	}
 	j.size = j.good
-	return canHeal(err)
+	if !canHeal(err) {
+		return false
+	}
+	if serr := j.file.Sync(); serr != nil { // or a power cut might bring it back
+		j.log.Error("journal: a failed write could not be taken back", "error", serr)
+		return false
+	}
+	return true
 }
 
 // nextSegment closes the file, durable, and begins another.

@@ -3,6 +3,7 @@ package bunt
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +32,7 @@ func (s *Store) openJournal() error {
 	if err != nil {
 		return err
 	}
-	r.known = m
+	r.known, r.sure = m, m.durable
 	for _, seg := range segments {
 		r.total += seg.size
 	}
@@ -83,6 +84,9 @@ func (s *Store) openJournal() error {
 		j.file, j.size, j.segments = f, seg.size, []segment{seg}
 	} else {
 		tail := kept[len(kept)-1]
+		if err := r.rewriteTail(tail); err != nil {
+			return fmt.Errorf("data directory %s cannot be written: %w", s.dir, err)
+		}
 		f, err := s.fs.OpenFile(tail.path, appendFlags)
 		if err != nil {
 			return err
@@ -138,6 +142,7 @@ type replay struct {
 	known manifest
 	last  uint64 // newest sequence read
 	salt  uint32
+	sure  uint64 // newest sequence that some record or the manifest calls durable
 
 	total, done int64 // bytes
 	began, told time.Time
@@ -186,13 +191,47 @@ func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error
 		if err := r.apply(rec); err != nil {
 			return false, err
 		}
-		r.last = rec.seq
+		r.last, r.sure = rec.seq, max(r.sure, rec.durable)
 		off += n
 		r.progress(seg.path, r.done+int64(off))
 	}
 	r.done += int64(len(b))
 	seg.size = int64(off)
 	return true, nil
+}
+
+// rewriteTail writes those records of the last segment once more of which nobody
+// knows that they are durable. The last process may have ended because an fsync
+// failed: the system then has them in memory, takes them for written, and no
+// fsync of ours would write them.
+func (r *replay) rewriteTail(seg segment) error {
+	header := seg.first > max(r.sure, r.known.newest) // is it durable?
+	if r.last <= r.sure && !header {
+		return nil
+	}
+	b, err := readAll(r.store.fs, seg.path)
+	if err != nil {
+		return err
+	}
+	off := segmentHeader
+	for off < int(seg.size) && binary.LittleEndian.Uint64(b[off+8:]) <= r.sure {
+		off += recordHeader + int(binary.LittleEndian.Uint32(b[off+4:]))
+	}
+	if header {
+		off = 0
+	}
+	f, err := r.store.fs.OpenFile(seg.path, patchFlags)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b[off:seg.size], int64(off))
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 // tornHeader tells that a segment's creation was cut short: records are only
