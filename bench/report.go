@@ -14,6 +14,12 @@ func writeReport(r *results, out string) error {
 	if err := os.MkdirAll(filepath.Join(out, "img"), 0o755); err != nil { //nolint:gosec // documentation is for everybody
 		return err
 	}
+	stale, _ := filepath.Glob(filepath.Join(out, "img", "bench-*.svg")) // the pattern is right
+	for _, path := range stale {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
 	for name, p := range plots(r) {
 		path := filepath.Join(out, "img", "bench-"+name+".svg")
 		if err := os.WriteFile(path, []byte(p.svg()), 0o644); err != nil { //nolint:gosec // as above

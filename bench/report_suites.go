@@ -139,7 +139,7 @@ func (p *page) listing(r *suiteResult) {
 func (p *page) memory(r *suiteResult) {
 	p.say("Resident memory of the whole process with 64-byte values, extrapolated to a million keys where fewer were loaded. *Empty* is before " +
 		"the load, with the namespaces opened. *After load* is when the files have come to rest, some seconds later. *Idle* is after more " +
-		"than two minutes without a request, when Go has collected by itself and given memory back. Measured once.")
+		"than two minutes without a request, when Go has collected by itself and given memory back. Measured once; a MB is 1,000,000 bytes.")
 	p.picture("memory", "Resident memory per million keys")
 	var lines [][]string
 	for _, x := range r.rows(func(s series) bool { return s.Metric == megabytes }) {

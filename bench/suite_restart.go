@@ -46,7 +46,7 @@ func (b *bench) restarts(f fill, rounds int) error {
 		}
 		disk := where
 		disk.Name, disk.Metric = "files", megabytes
-		b.add(disk, t.name, float64(t.diskBytes())/(1<<20))
+		b.add(disk, t.name, float64(t.diskBytes())/1e6)
 		t.kill()
 		began := time.Now()
 		if err := t.exec(); err != nil {

@@ -77,7 +77,7 @@ func (p plot) svg() string {
 	for i := 0; float64(i)*step <= top+step/2; i++ {
 		v := float64(i) * step
 		fmt.Fprintf(&b, `<line class="grid" x1="%s" x2="%[1]s" y1="%d" y2="%d"/>`+"\n", at(v), plotTop-4, bottom)
-		fmt.Fprintf(&b, `<text class="small" x="%s" y="%d" text-anchor="middle">%s</text>`+"\n", at(v), bottom+17, figure(v))
+		fmt.Fprintf(&b, `<text class="small" x="%s" y="%d" text-anchor="middle">%s</text>`+"\n", at(v), bottom+17, strconv.FormatFloat(v, 'g', 4, 64))
 	}
 	for i, x := range p.bars {
 		y := plotTop + i*rowHeight

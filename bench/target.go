@@ -207,7 +207,7 @@ func freePort(ctx context.Context) string {
 	return port
 }
 
-// residentMB is the server's memory, in MiB.
+// residentMB is the server's memory, in millions of bytes.
 func (t *target) residentMB() (float64, error) {
 	pid := t.cmd.Process.Pid
 	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)); err == nil {
@@ -216,14 +216,14 @@ func (t *target) residentMB() (float64, error) {
 			return 0, fmt.Errorf("statm of process %d: %q", pid, b)
 		}
 		pages, err := strconv.ParseFloat(fields[1], 64)
-		return pages * float64(os.Getpagesize()) / (1 << 20), err
+		return pages * float64(os.Getpagesize()) / 1e6, err
 	}
 	out, err := exec.CommandContext(t.ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return 0, fmt.Errorf("asking ps for the memory of %s: %w", t.name, err)
 	}
 	kb, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	return kb / 1024, err
+	return kb * 1024 / 1e6, err
 }
 
 // diskBytes is the size of all files in the server's directory.
