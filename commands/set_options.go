@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"math"
 	"strings"
 
@@ -19,12 +20,30 @@ const (
 	expiryPXAT            // Unix milliseconds
 )
 
-// setOptions are the options of SET and GETEX.
+// setOptions are the options of SET, GETEX and MSETEX.
 type setOptions struct {
 	nx, xx, get, keepTTL bool
+	ifEqual              bool
+	equal                []byte // what the value has to be for ifEqual
 	persist              bool
 	expiry               expiryKind
 	expiryArg            []byte
+}
+
+// conditional tells whether something has to hold before SET writes.
+func (o *setOptions) conditional() bool { return o.nx || o.xx || o.ifEqual }
+
+// holds judges the condition by what is there.
+func (o *setOptions) holds(old storage.Entry, found bool) bool {
+	switch {
+	case o.nx:
+		return !found
+	case o.xx:
+		return found
+	case o.ifEqual:
+		return found && bytes.Equal(old.Value, o.equal)
+	}
+	return true
 }
 
 // optionSet tells whose options are parsed.
@@ -33,25 +52,31 @@ type optionSet int
 const (
 	forSet optionSet = iota
 	forGetEX
+	forMSetEX
 )
 
 // parseSetOptions reads the options from argument from on. What excludes what
-// follows parseExtendedStringArgumentsOrReply of Redis 7.0.
+// follows parseExtendedStringArgumentsOrReply of Redis 7.0, and Valkey 8.1 for
+// IFEQ.
 func parseSetOptions(c *Call, from int, whose optionSet) (o setOptions, err error) {
 	for i := from; i < c.argc(); i++ {
 		word := c.arg(i)
 		kind := expiryNone
 		switch {
-		case whose == forSet && strings.EqualFold(word, "NX") && !o.xx:
+		case whose != forGetEX && strings.EqualFold(word, "NX") && !o.xx && !o.ifEqual:
 			o.nx = true
 			continue
-		case whose == forSet && strings.EqualFold(word, "XX") && !o.nx:
+		case whose != forGetEX && strings.EqualFold(word, "XX") && !o.nx && !o.ifEqual:
 			o.xx = true
+			continue
+		case whose == forSet && strings.EqualFold(word, "IFEQ") && !o.conditional() && i+1 < c.argc():
+			i++
+			o.ifEqual, o.equal = true, c.Argv[i]
 			continue
 		case whose == forSet && strings.EqualFold(word, "GET"):
 			o.get = true
 			continue
-		case whose == forSet && strings.EqualFold(word, "KEEPTTL") && o.expiry == expiryNone:
+		case whose != forGetEX && strings.EqualFold(word, "KEEPTTL") && o.expiry == expiryNone:
 			o.keepTTL = true
 			continue
 		case whose == forGetEX && strings.EqualFold(word, "PERSIST") && o.expiry == expiryNone:

@@ -9,8 +9,8 @@ func stringRows() []*Command {
 		{Name: "get", Arity: 2, Flags: Reads, Keys: oneKey, ACL: "read string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key", Doc: "Returns the value of a key.", Run: runGet},
 		{Name: "set", Arity: -3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "1.0.0",
-			Syntax: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]",
-			Doc:    "Sets a key to a value, with an optional condition and TTL.", Run: runSet},
+			Syntax: "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]",
+			Doc:    "Sets a key to a value, with an optional condition and TTL. IFEQ, from Valkey 8.1, wants the key to hold the given value.", Run: runSet},
 		{Name: "setnx", Arity: 3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key value", Doc: "Sets a key only if it does not exist.", Run: runSetNX},
 		{Name: "setex", Arity: 4, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "2.0.0",
@@ -99,7 +99,7 @@ func (c *Call) set(keyAt, valueAt int, o setOptions) error {
 			return err
 		}
 	}
-	if !o.nx && !o.xx && !o.get && !o.keepTTL { // the common case needs no look at what is there
+	if !o.conditional() && !o.get && !o.keepTTL { // the common case needs no look at what is there
 		if err := c.put(key, value, expiresAt); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (c *Call) set(keyAt, valueAt int, o setOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.nx && found || o.xx && !found {
+	if !o.holds(old, found) {
 		if o.get && found {
 			c.Out.Bulk(old.Value)
 		} else {

@@ -98,8 +98,9 @@ type table struct {
 // documentation shows them.
 func families() [][]*Command {
 	return [][]*Command{
-		stringRows(), counterRows(), keyRows(), expireRows(), scanRows(), txnRows(), kvRows(),
-		connRows(), clientRows(), serverRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
+		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
+		expireRows(), scanRows(), txnRows(), kvRows(),
+		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
 	}
 }
 

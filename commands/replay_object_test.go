@@ -1,0 +1,138 @@
+package commands
+
+import "testing"
+
+var objectScripts = []string{
+	`object
+	OBJECT
+	OBJECT FOO
+	OBJECT FOO k
+	OBJECT HELP
+	OBJECT HELP x
+	OBJECT ENCODING
+	OBJECT ENCODING k x
+	OBJECT ENCODING none
+	OBJECT REFCOUNT none
+	OBJECT IDLETIME none
+	OBJECT FREQ none
+	OBJECT FREQ
+	SET k v
+	object encoding k
+	OBJECT REFCOUNT k
+	OBJECT IDLETIME k
+	OBJECT FREQ k
+	SET k ""
+	OBJECT ENCODING k
+	SET k "x"*44
+	OBJECT ENCODING k
+	SET k "x"*45
+	OBJECT ENCODING k
+	OBJECT REFCOUNT k
+	SET k 12345
+	OBJECT ENCODING k
+	OBJECT REFCOUNT k
+	SET k 9999
+	OBJECT REFCOUNT k
+	SET k 10000
+	OBJECT REFCOUNT k
+	SET k 0
+	OBJECT REFCOUNT k
+	SET k -1
+	OBJECT ENCODING k
+	OBJECT REFCOUNT k
+	SET k 9223372036854775807
+	OBJECT ENCODING k
+	SET k -9223372036854775808
+	OBJECT ENCODING k
+	SET k 9223372036854775808
+	OBJECT ENCODING k
+	SET k 007
+	OBJECT ENCODING k
+	SET k 1.5
+	OBJECT ENCODING k
+	MSETNX a 1 b "x"*100
+	OBJECT ENCODING a
+	OBJECT ENCODING b
+	INCR k2
+	OBJECT ENCODING k2`,
+	`memory
+	MEMORY
+	MEMORY FOO
+	MEMORY HELP x
+	MEMORY USAGE
+	MEMORY USAGE none
+	MEMORY USAGE none SAMPLES 0
+	MEMORY USAGE none SAMPLES 5
+	MEMORY USAGE none SAMPLES 5 samples 7
+	MEMORY USAGE none SAMPLES -1
+	MEMORY USAGE none SAMPLES x
+	MEMORY USAGE none SAMPLES
+	MEMORY USAGE none FOO`,
+	`lolwut
+	LOLWUT VERSION x
+	LOLWUT VERSION 1.5`,
+}
+
+var moveScripts = []string{
+	`move
+	MOVE
+	MOVE k
+	MOVE k 1 2
+	MOVE none 1
+	MOVE none 0
+	MOVE none 2
+	MOVE none -1
+	MOVE none x
+	MOVE none ""
+	MOVE none 9223372036854775808
+	MOVE none 4294967296
+	SET k v
+	MOVE k 0
+	MOVE k x
+	MOVE k 1
+	GET k
+	SELECT 1
+	GET k
+	MOVE k 1
+	MOVE k 0
+	EXISTS k
+	SELECT 0
+	GET k
+	EXPIRE k 100
+	MOVE k 1
+	TTL k
+	SELECT 1
+	TTL k
+	SELECT 0
+	SET k other
+	MOVE k 1
+	GET k
+	SELECT 1
+	MOVE k 0
+	GET k
+	TTL k`,
+	`move and transactions
+	SET k v
+	WATCH k
+	b| MOVE k 1
+	MULTI
+	EXEC
+	SELECT 1
+	WATCH none
+	b| SELECT 0
+	b| SET none 1
+	b| MOVE none 1
+	MULTI
+	EXEC
+	MULTI
+	MOVE k 0
+	MOVE k 0
+	EXISTS k
+	SELECT 0
+	GET k
+	EXEC`,
+}
+
+func TestReplayObject(t *testing.T) { replay(t, objectScripts) }
+
+func TestReplayMove(t *testing.T) { replay(t, moveScripts) }
