@@ -6,8 +6,8 @@ import (
 	"github.com/cubbykv/cubby/storage"
 )
 
-// Check recounts every loaded space: map against index, counters and expiry
-// heap. It returns the first difference. Errors: storage.ErrClosed.
+// Check recounts every loaded space: map against index, counters and
+// calendar. It returns the first difference. Errors: storage.ErrClosed.
 func (s *Store) Check() error {
 	if s.closed.Load() {
 		return storage.ErrClosed
@@ -30,40 +30,69 @@ func (sp *space) check() error {
 	tracked := 0
 	for key, it := range sp.items {
 		bytes += it.size()
-		if it.row != sp.prefix+key {
-			return fmt.Errorf("key %q has row %q", key, it.row)
+		if it.row() != sp.prefix+key {
+			return fmt.Errorf("key %q has row %q", key, it.row())
 		}
-		if it.expiresAt != 0 && it.pos == 0 {
-			return fmt.Errorf("key %q expires, but the heap does not know", key)
+		if (it.expiresAt != 0) != (it.block != nil) {
+			return fmt.Errorf("key %q ends at %d, and the calendar disagrees", key, it.expiresAt)
 		}
-		if it.pos != 0 {
+		if it.block != nil {
 			tracked++
-			d := sp.heap[it.pos-1]
-			if d.it != it || it.expiresAt != 0 && d.at > it.expiresAt {
-				return fmt.Errorf("key %q ends at %d, the heap says %d", key, it.expiresAt, d.at)
+			if e := it.block.entries[it.pos]; e.it != it || e.at > it.expiresAt || e.at != it.expiresAt && e.at+deferral > it.expiresAt {
+				return fmt.Errorf("key %q ends at %d, the calendar says %d", key, it.expiresAt, e.at)
 			}
 		}
 	}
 	if bytes != sp.bytes {
 		return fmt.Errorf("%d bytes counted, %d kept", bytes, sp.bytes)
 	}
-	if err := sp.checkHeap(tracked); err != nil {
+	if err := sp.checkCalendar(tracked); err != nil {
 		return err
 	}
 	return sp.checkIndex()
 }
 
-func (sp *space) checkHeap(tracked int) error {
-	if len(sp.heap) != tracked {
-		return fmt.Errorf("%d items expire, the heap has %d", tracked, len(sp.heap))
+func (sp *space) checkCalendar(tracked int) error {
+	if err := sp.ends.check(); err != nil {
+		return err
 	}
-	for i := 1; i < len(sp.heap); i++ {
-		if parent := (i - 1) / arity; sp.heap[parent].at > sp.heap[i].at {
-			return fmt.Errorf("heap entry %d is before its parent", i)
+	if sp.ends.count != tracked {
+		return fmt.Errorf("%d items expire, the calendar has %d", tracked, sp.ends.count)
+	}
+	for _, b := range sp.ends.blocks {
+		for _, e := range b.entries {
+			if sp.armedAt == 0 || sp.armedAt > e.at {
+				return fmt.Errorf("expiry at %d, alarm at %d", e.at, sp.armedAt)
+			}
 		}
 	}
-	if len(sp.heap) > 0 && (sp.armedAt == 0 || sp.armedAt > sp.heap[0].at) {
-		return fmt.Errorf("first expiry at %d, alarm at %d", sp.heap[0].at, sp.armedAt)
+	return nil
+}
+
+// check recounts the blocks and their order.
+func (c *calendar) check() error {
+	count := 0
+	for i, b := range c.blocks {
+		exact, bytes := 0, int64(0)
+		for p, e := range b.entries {
+			switch {
+			case e.it.block != b || int(e.it.pos) != p:
+				return fmt.Errorf("calendar block %d: key %q is elsewhere", i, e.it.key())
+			case e.at < b.min || e.at > b.max || i > 0 && e.at < c.blocks[i-1].max:
+				return fmt.Errorf("calendar block %d: %d is not in %d to %d", i, e.at, b.min, b.max)
+			}
+			if e.at == e.it.expiresAt {
+				exact++
+				bytes += e.it.size()
+			}
+		}
+		if exact != b.exact || bytes != b.bytes {
+			return fmt.Errorf("calendar block %d: sums %d, %d; counted %d, %d", i, b.exact, b.bytes, exact, bytes)
+		}
+		count += len(b.entries)
+	}
+	if count != c.count {
+		return fmt.Errorf("calendar: %d entries, %d counted", count, c.count)
 	}
 	return nil
 }
@@ -104,7 +133,7 @@ func (s *Store) Stats() Stats {
 		sp.mu.RLock()
 		if sp.loaded && !sp.dropped.Load() {
 			st.Spaces++
-			keys, bytes := sp.heap.expired(s.clock())
+			keys, bytes := sp.ends.expired(s.clock())
 			st.Keys += int64(len(sp.items)) - keys
 			st.Bytes += sp.bytes - bytes
 		}

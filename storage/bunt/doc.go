@@ -4,7 +4,8 @@
 // journal remembers:
 //
 //   - A space holds one database of one namespace: a map from key to item,
-//     byte counts, an expiry heap and its own lock (space.go, tx.go, expiry.go).
+//     byte counts, a calendar of expiries and its own lock (space.go, item.go,
+//     tx.go, expiry.go).
 //   - A shard is an in-memory buntdb that orders the keys of several spaces and
 //     holds one alarm row per space that has a due time (shard.go, sweeper.go).
 //   - The journal keeps one checksummed record per Update of database 0

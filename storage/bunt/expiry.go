@@ -1,123 +1,261 @@
 package bunt
 
-// due says that an item may have ended at a time. It is a promise, not a fact:
-// at is never later than the item's real expiry, and may be earlier.
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// calendar orders a space's items by expiry. It answers how many have ended at
+// an instant, and their bytes, without visiting them one by one: a million may
+// end in the same millisecond, and each insertion asks.
+//
+// It is a list of blocks, each with sums. All entries of a block are filed
+// under times no later than those of the blocks behind it; within a block they
+// are in no order until the block is purged.
+//
+// An expiry that moves much later (each SET EX of a busy key) leaves the entry
+// where it is: it is deferred, out of the sums, and filed anew when its old
+// time comes.
+type calendar struct {
+	blocks []*dueBlock
+	count  int // entries
+}
+
+// due is the entry of an item, filed under at. at is the item's expiry, or
+// earlier by at least deferral.
 type due struct {
 	at int64 // Unix ms
 	it *item
 }
 
-// expiryHeap orders a space's items by expiry; the earliest is first. It is
-// lazy: an overwrite that extends an expiry (each SET EX of a busy key) leaves
-// its entry alone, which is sorted in again when it surfaces. An item has at
-// most one entry, so the heap never outgrows the space.
-//
-// Four children per node make it half as deep as a binary heap: a step touches
-// items all over memory.
-type expiryHeap []due
+type dueBlock struct {
+	entries  []due
+	min, max int64 // bounds of all entries' at; they may be too wide
+	exact    int   // entries whose at is the expiry; the others are deferred
+	bytes    int64 // of the items of those
+	ordered  bool  // latest first
+}
 
-const arity = 4
+const (
+	// blockEntries bounds how many entries one question may have to visit.
+	blockEntries = 1024
+	// deferral is by how many ms an expiry must move before its entry may stay:
+	// the time that the sweeper has to file it anew before a count has to look.
+	deferral = 4000
+)
 
-// track makes sure that the heap knows of an item's expiry.
-func (h *expiryHeap) track(it *item) {
-	if it.expiresAt == 0 {
+// leave takes an item's contribution out of the sums, before it changes.
+func (c *calendar) leave(it *item) {
+	if b := it.block; b != nil && b.entries[it.pos].at == it.expiresAt {
+		b.exact--
+		b.bytes -= it.size()
+	}
+}
+
+// enter puts an item that has changed, or is new, in its place.
+func (c *calendar) enter(it *item) {
+	b := it.block
+	switch {
+	case it.expiresAt == 0:
+		if b != nil {
+			c.unlink(it)
+		}
 		return
-	}
-	if it.pos == 0 {
-		*h = append(*h, due{it.expiresAt, it})
-		it.pos = int32(len(*h))
-		h.up(len(*h) - 1)
+	case b == nil:
+	case b.entries[it.pos].at == it.expiresAt:
+		b.exact++
+		b.bytes += it.size()
 		return
+	case it.expiresAt >= b.entries[it.pos].at+deferral:
+		return
+	default:
+		c.unlink(it)
 	}
-	if i := int(it.pos) - 1; it.expiresAt < (*h)[i].at {
-		(*h)[i].at = it.expiresAt
-		h.up(i)
-	}
+	c.insert(it)
 }
 
 // forget takes an item out.
-func (h *expiryHeap) forget(it *item) {
-	if it.pos == 0 {
-		return
+func (c *calendar) forget(it *item) {
+	if it.block != nil {
+		c.leave(it)
+		c.unlink(it)
 	}
-	i, last := int(it.pos)-1, len(*h)-1
-	it.pos = 0
-	moved := (*h)[last]
-	(*h)[last] = due{}
-	*h = (*h)[:last]
-	if i == last {
-		return
-	}
-	(*h)[i] = moved
-	moved.it.pos = int32(i + 1)
-	h.up(i)
-	h.down(int(moved.it.pos) - 1)
 }
 
-// oldest returns the expired item that ended first, still in the heap, or nil
-// when nothing has expired at now.
-func (h *expiryHeap) oldest(now int64) *item {
-	for len(*h) > 0 && (*h)[0].at <= now {
-		top := &(*h)[0]
-		switch it := top.it; {
-		case it.expiresAt == 0: // overwritten without an expiry
-			h.forget(it)
-		case it.expiresAt > top.at: // extended
-			top.at = it.expiresAt
-			h.down(0)
-		default:
-			return it
+// unlink removes an item's entry, which is out of the sums.
+func (c *calendar) unlink(it *item) {
+	b, last := it.block, len(it.block.entries)-1
+	if p := int(it.pos); p != last {
+		moved := b.entries[last]
+		b.entries[p] = moved
+		moved.it.pos = it.pos
+		b.ordered = false
+	}
+	b.entries[last] = due{}
+	b.entries = b.entries[:last]
+	if n := cap(b.entries); n > 64 && 4*last < n {
+		b.entries = append(make([]due, 0, 2*last), b.entries...)
+	}
+	it.block, it.pos = nil, 0
+	c.count--
+}
+
+// insert files an item under its expiry.
+func (c *calendar) insert(it *item) {
+	at := it.expiresAt
+	b := c.blockFor(at)
+	if len(b.entries) == 0 {
+		b.min = at
+	}
+	b.min, b.max = min(b.min, at), max(b.max, at)
+	b.ordered = false
+	it.block, it.pos = b, uint32(len(b.entries))
+	b.entries = append(b.entries, due{at, it})
+	b.exact++
+	b.bytes += it.size()
+	c.count++
+}
+
+// blockFor returns a block with room for a time.
+func (c *calendar) blockFor(at int64) *dueBlock {
+	i := sort.Search(len(c.blocks), func(i int) bool { return c.blocks[i].max > at })
+	before := i > 0 && len(c.blocks[i-1].entries) < blockEntries
+	switch {
+	case before && (i == len(c.blocks) || c.blocks[i-1].max == at):
+		return c.blocks[i-1]
+	case i == len(c.blocks) || i > 0 && c.blocks[i-1].max == at:
+		b := &dueBlock{min: at, max: at}
+		c.blocks = slices.Insert(c.blocks, i, b)
+		return b
+	case len(c.blocks[i].entries) < blockEntries:
+		return c.blocks[i]
+	}
+	c.split(i)
+	return c.blockFor(at)
+}
+
+// split makes two blocks of a full one.
+func (c *calendar) split(i int) {
+	low := c.blocks[i]
+	slices.SortFunc(low.entries, func(a, b due) int { return cmp.Compare(a.at, b.at) })
+	half := len(low.entries) / 2
+	high := &dueBlock{entries: append(make([]due, 0, blockEntries), low.entries[half:]...), max: low.max}
+	clear(low.entries[half:])
+	low.entries = low.entries[:half]
+	low.max, high.min = low.entries[half-1].at, high.entries[0].at
+	low.recount()
+	high.recount()
+	c.blocks = slices.Insert(c.blocks, i+1, high)
+}
+
+// recount makes sums and places anew.
+func (b *dueBlock) recount() {
+	b.exact, b.bytes, b.ordered = 0, 0, false
+	for p, e := range b.entries {
+		e.it.block, e.it.pos = b, uint32(p)
+		if e.at == e.it.expiresAt {
+			b.exact++
+			b.bytes += e.it.size()
 		}
 	}
+}
+
+// oldest returns the expired item that ended first, still in the calendar, or
+// nil when nothing has expired at now. It files anew what was deferred.
+func (c *calendar) oldest(now int64) *item {
+	for {
+		b := c.first()
+		if b == nil || b.min > now {
+			return nil
+		}
+		if b.exact < len(b.entries) {
+			c.refile(b, now)
+			if len(b.entries) == 0 {
+				continue
+			}
+		}
+		if !b.ordered {
+			slices.SortFunc(b.entries, func(x, y due) int { return cmp.Compare(y.at, x.at) })
+			for p, e := range b.entries {
+				e.it.pos = uint32(p)
+			}
+			b.ordered = true
+		}
+		e := b.entries[len(b.entries)-1]
+		b.min = e.at
+		if e.at > now {
+			return nil
+		}
+		return e.it
+	}
+}
+
+// refile moves the deferred entries of a block whose time has come. Together:
+// one by one, the block would have to be ordered for each.
+func (c *calendar) refile(b *dueBlock, now int64) {
+	var late []*item
+	for _, e := range b.entries {
+		if e.at <= now && e.at != e.it.expiresAt {
+			late = append(late, e.it)
+		}
+	}
+	for _, it := range late {
+		c.unlink(it)
+	}
+	for _, it := range late {
+		c.insert(it)
+	}
+}
+
+// first returns the first block that has entries.
+func (c *calendar) first() *dueBlock {
+	for len(c.blocks) > 0 {
+		if b := c.blocks[0]; len(b.entries) > 0 {
+			return b
+		}
+		c.blocks[0] = nil
+		c.blocks = c.blocks[1:]
+	}
+	c.blocks = nil
 	return nil
 }
 
+// next returns a time that is no later than the first expiry, 0 when nothing
+// ever ends.
+func (c *calendar) next() int64 {
+	if b := c.first(); b != nil {
+		return b.min
+	}
+	return 0
+}
+
 // expired counts the items that have ended at now and the bytes they hold. It
-// visits only entries that are due, their children, and changes nothing.
-func (h expiryHeap) expired(now int64) (keys, bytes int64) { return h.expiredBelow(0, now) }
-
-func (h expiryHeap) expiredBelow(i int, now int64) (keys, bytes int64) {
-	if i >= len(h) || h[i].at > now {
-		return 0, 0
-	}
-	if it := h[i].it; it.expired(now) {
-		keys, bytes = 1, it.size()
-	}
-	for c := arity*i + 1; c <= arity*i+arity; c++ {
-		k, b := h.expiredBelow(c, now)
-		keys, bytes = keys+k, bytes+b
-	}
-	return keys, bytes
-}
-
-func (h expiryHeap) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / arity
-		if h[parent].at <= h[i].at {
-			return
+// changes nothing.
+func (c *calendar) expired(now int64) (keys, bytes int64) {
+	for _, b := range c.blocks {
+		if b.min > now && len(b.entries) > 0 {
+			break
 		}
-		h.swap(i, parent)
-		i = parent
-	}
-}
-
-func (h expiryHeap) down(i int) {
-	for {
-		least := i
-		for c := arity*i + 1; c <= arity*i+arity && c < len(h); c++ {
-			if h[c].at < h[least].at {
-				least = c
+		if b.max > now { // some are due: look at each
+			for _, e := range b.entries {
+				if e.at <= now && e.it.expired(now) {
+					keys++
+					bytes += e.it.size()
+				}
+			}
+			break
+		}
+		keys += int64(b.exact)
+		bytes += b.bytes
+		if b.exact < len(b.entries) && b.min+deferral <= now {
+			for _, e := range b.entries { // the sweeper is late
+				if e.at != e.it.expiresAt && e.it.expired(now) {
+					keys++
+					bytes += e.it.size()
+				}
 			}
 		}
-		if least == i {
-			return
-		}
-		h.swap(i, least)
-		i = least
 	}
-}
-
-func (h expiryHeap) swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].it.pos, h[j].it.pos = int32(i+1), int32(j+1)
+	return keys, bytes
 }

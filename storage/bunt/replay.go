@@ -359,7 +359,7 @@ func (sp *space) applyOp(o op, now int64) {
 		case ended:
 			sp.take(it)
 		case it == nil:
-			sp.add(&item{row: sp.prefix + string(o.key), value: string(o.value), updatedAt: o.updatedAt, expiresAt: o.expiresAt, version: o.version})
+			sp.add(newItem(sp.prefix+string(o.key), string(o.value), o.updatedAt, o.expiresAt, o.version))
 		default:
 			sp.put(it, string(o.value), o.updatedAt, o.expiresAt, o.version)
 		}
@@ -371,7 +371,7 @@ func (sp *space) indexAll() error {
 	const step = 4096
 	changes := make([]change, 0, min(step, len(sp.items)))
 	for _, it := range sp.items {
-		if changes = append(changes, change{row: it.row}); len(changes) == step {
+		if changes = append(changes, change{row: it.row()}); len(changes) == step {
 			if err := sp.shard.apply(changes, alarm{}); err != nil {
 				return err
 			}

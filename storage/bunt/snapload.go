@@ -146,7 +146,7 @@ func (sp *space) loadSnapshot() error {
 func (r *snapshotReader) fill(sp *space) error {
 	now := sp.store.clock()
 	version, err := r.entries(func(o op) {
-		it := &item{row: sp.prefix + string(o.key), value: string(o.value), updatedAt: o.updatedAt, expiresAt: o.expiresAt, version: o.version}
+		it := newItem(sp.prefix+string(o.key), string(o.value), o.updatedAt, o.expiresAt, o.version)
 		if !it.expired(now) {
 			sp.add(it)
 		}

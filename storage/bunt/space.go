@@ -5,36 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"github.com/cubbykv/cubby/storage"
 )
-
-// item is what a space holds under one key. It is overwritten in place, under
-// the space's lock; its value is not.
-type item struct {
-	// row is the item's row in the shard; the key is its end. The space's map
-	// uses the same memory, so a key is stored once.
-	row       string
-	value     string
-	updatedAt int64
-	expiresAt int64
-	version   uint64
-	pos       int32 // place in the expiry heap plus one; 0 when not in it
-}
-
-func (it *item) key() string            { return it.row[prefixLen:] }
-func (it *item) size() int64            { return int64(len(it.row) - prefixLen + len(it.value)) }
-func (it *item) expired(now int64) bool { return it.expiresAt != 0 && now >= it.expiresAt }
-
-// entry hands the value out without a copy: the contract calls it immutable.
-func (it *item) entry() storage.Entry {
-	value := []byte{}
-	if it.value != "" {
-		value = unsafe.Slice(unsafe.StringData(it.value), len(it.value))
-	}
-	return storage.Entry{Value: value, UpdatedAt: it.updatedAt, ExpiresAt: it.expiresAt, Version: it.version}
-}
 
 // space is one database of one namespace.
 type space struct {
@@ -54,7 +27,7 @@ type space struct {
 
 	items  map[string]*item // expired ones included until they are purged
 	bytes  int64            // of all items
-	heap   expiryHeap
+	ends   calendar
 	number uint32 // of its rows in the shard; a big Clear takes a new one
 	prefix string // spacePrefix(number)
 	// armedAt is when the alarm in the shard rings, in Unix ms; 0 is never.
@@ -149,13 +122,13 @@ func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, err error) 
 }
 
 // wantAlarm returns the change that makes the shard's alarm ring no later than
-// the first expiry. An alarm that rings too early costs a look at the heap, so
+// the first expiry. An alarm that rings too early costs a look at the calendar, so
 // it stays until it has rung.
 func (sp *space) wantAlarm(now int64) alarm {
-	if len(sp.heap) == 0 {
+	at := sp.ends.next()
+	if at == 0 {
 		return alarm{}
 	}
-	at := sp.heap[0].at
 	if sp.armedAt != 0 && sp.armedAt <= at {
 		return alarm{}
 	}
@@ -176,7 +149,7 @@ func (sp *space) renumber() {
 // reset empties a space whose rows somebody else removes.
 func (sp *space) reset() {
 	sp.items = make(map[string]*item)
-	sp.heap = nil
+	sp.ends = calendar{}
 	sp.bytes = 0
 }
 
@@ -184,19 +157,22 @@ func (sp *space) reset() {
 func (sp *space) add(it *item) {
 	sp.items[it.key()] = it
 	sp.bytes += it.size()
-	sp.heap.track(it)
+	sp.ends.enter(it)
 }
 
 // take removes an item from map and counts, not from the shard.
 func (sp *space) take(it *item) {
 	delete(sp.items, it.key())
 	sp.bytes -= it.size()
-	sp.heap.forget(it)
+	sp.ends.forget(it)
 }
 
 // put overwrites an item.
 func (sp *space) put(it *item, value string, updatedAt, expiresAt int64, version uint64) {
-	sp.bytes += int64(len(value) - len(it.value))
-	it.value, it.updatedAt, it.expiresAt, it.version = value, updatedAt, expiresAt, version
-	sp.heap.track(it)
+	sp.ends.leave(it)
+	sp.bytes -= it.size()
+	it.setValue(value)
+	it.updatedAt, it.expiresAt, it.version = updatedAt, expiresAt, version
+	sp.bytes += it.size()
+	sp.ends.enter(it)
 }

@@ -108,14 +108,14 @@ func (sp *space) sweep(limit int) (more bool) {
 		return false
 	}
 	now := sp.store.clock()
-	changes := make([]change, 0, min(limit, len(sp.heap)))
+	changes := make([]change, 0, min(limit, sp.ends.count))
 	for len(changes) < limit {
-		it := sp.heap.oldest(now)
+		it := sp.ends.oldest(now)
 		if it == nil {
 			break
 		}
 		sp.take(it)
-		changes = append(changes, change{it.row, true})
+		changes = append(changes, change{it.row(), true})
 	}
 	var a alarm
 	if more = len(changes) == limit; !more {

@@ -26,7 +26,7 @@ func TestExpiredItemsAreSweptInBackground(t *testing.T) {
 		for i := range 3 * sweepStep {
 			require.NoError(t, tx.Set(fmt.Sprintf("soon%d", i), storage.Entry{ExpiresAt: tx.Now() + 20}))
 		}
-		// Extended and lifted: the heap still expects an early end.
+		// Extended and lifted: the calendar still expects an early end.
 		require.NoError(t, tx.Set("soon1", storage.Entry{ExpiresAt: tx.Now() + 3_600_000}))
 		put(t, tx, "soon2", "")
 	})

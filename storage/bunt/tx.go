@@ -48,7 +48,7 @@ const (
 // clearedData is what a Clear took away.
 type clearedData struct {
 	items  map[string]*item
-	heap   expiryHeap
+	ends   calendar
 	bytes  int64
 	number uint32
 	prefix string
@@ -104,10 +104,10 @@ func (t *tx) Set(key string, e storage.Entry) error {
 	sp.maxVersion = version
 	value := string(e.Value)
 	if it == nil {
-		it = &item{row: sp.prefix + key, value: value, updatedAt: t.now, expiresAt: e.ExpiresAt, version: version}
+		it = newItem(sp.prefix+key, value, t.now, e.ExpiresAt, version)
 		sp.add(it)
 		t.undo = append(t.undo, undo{kind: undoAdd, it: it})
-		t.changes = append(t.changes, change{row: it.row})
+		t.changes = append(t.changes, change{row: it.row()})
 		t.noteBirth(it.key())
 	} else {
 		if it.expired(t.now) {
@@ -146,7 +146,7 @@ func (t *tx) remove(it *item) {
 func (t *tx) evict(it *item) {
 	t.sp.take(it)
 	t.undo = append(t.undo, undo{kind: undoTake, it: it})
-	t.changes = append(t.changes, change{it.row, true})
+	t.changes = append(t.changes, change{it.row(), true})
 }
 
 func (t *tx) noteBirth(key string) {
@@ -168,10 +168,10 @@ func (t *tx) Clear() error {
 	if len(sp.items) == 0 {
 		return nil
 	}
-	t.undo = append(t.undo, undo{kind: undoClear, all: &clearedData{sp.items, sp.heap, sp.bytes, sp.number, sp.prefix}})
+	t.undo = append(t.undo, undo{kind: undoClear, all: &clearedData{sp.items, sp.ends, sp.bytes, sp.number, sp.prefix}})
 	if len(sp.items) <= inlineClear {
 		for _, it := range sp.items {
-			t.changes = append(t.changes, change{it.row, true})
+			t.changes = append(t.changes, change{it.row(), true})
 		}
 	} else {
 		// Rows that this transaction added or removed have the old number too.
@@ -224,7 +224,7 @@ func (t *tx) Random() (string, error) {
 }
 
 func (t *tx) Usage() storage.Usage {
-	keys, bytes := t.sp.heap.expired(t.now)
+	keys, bytes := t.sp.ends.expired(t.now)
 	return storage.Usage{Keys: int64(len(t.sp.items)) - keys, Bytes: t.sp.bytes - bytes}
 }
 
@@ -234,7 +234,7 @@ func (t *tx) Purge(limit int) (int, error) {
 	}
 	n := 0
 	for ; n < limit; n++ {
-		it := t.sp.heap.oldest(t.now)
+		it := t.sp.ends.oldest(t.now)
 		if it == nil {
 			break
 		}
@@ -277,12 +277,11 @@ func (t *tx) rollback() {
 		case undoAdd:
 			sp.take(u.it)
 		case undoPut:
-			sp.heap.forget(u.it) // the heap may expect an end that never comes
-			sp.put(u.it, u.old.value, u.old.updatedAt, u.old.expiresAt, u.old.version)
+			sp.put(u.it, u.old.value(), u.old.updatedAt, u.old.expiresAt, u.old.version)
 		case undoTake:
 			sp.add(u.it)
 		case undoClear:
-			sp.items, sp.heap, sp.bytes = u.all.items, u.all.heap, u.all.bytes
+			sp.items, sp.ends, sp.bytes = u.all.items, u.all.ends, u.all.bytes
 			sp.number, sp.prefix = u.all.number, u.all.prefix
 		}
 	}
