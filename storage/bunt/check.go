@@ -2,6 +2,7 @@ package bunt
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -124,6 +125,9 @@ type Stats struct {
 	Written         storage.Seq // newest record that the system has
 	Durable         storage.Seq // newest record that was fsynced
 	WriteError      error       // why the journal refuses writes, or nil
+
+	PurgeLag  time.Duration // between expiry and removal of what was purged last
+	PurgeHold time.Duration // the longest that the sweeper has held a lock
 }
 
 // Stats returns figures of the moment. It visits each loaded space.
@@ -139,6 +143,8 @@ func (s *Store) Stats() Stats {
 		}
 		sp.mu.RUnlock()
 	}
+	st.PurgeLag = time.Duration(s.sweeper.lag.Load()) * time.Millisecond
+	st.PurgeHold = time.Duration(s.sweeper.longest.Load())
 	if j := s.journal; j != nil {
 		j.mu.Lock()
 		for _, seg := range j.segments {

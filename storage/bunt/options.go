@@ -3,6 +3,8 @@ package bunt
 import (
 	"log/slog"
 	"time"
+
+	"github.com/cubbykv/cubby/storage"
 )
 
 // SyncMode says when the journal is fsynced, as appendfsync does in Redis.
@@ -47,6 +49,12 @@ type Options struct {
 	Log *slog.Logger
 	// IndexShards is how many ordered indexes the spaces share. Default 16.
 	IndexShards int
+	// OnExpired gets the keys that have expired in spaces for which WantEvents
+	// was called, each once, within about a second of its end. It is called
+	// outside all locks, by the sweeper or by an Update that came first, and
+	// should not block. A key that ended while its space was not in memory goes
+	// without notice. Default: nobody is told.
+	OnExpired func(db int, id storage.ID, keys []string)
 
 	// fs lets tests put faults under the store. Default: the system's files.
 	fs fileSystem

@@ -368,7 +368,7 @@ func (sp *space) applyOp(o op, now int64) {
 
 // indexAll tells the shard about all keys, in bounded steps.
 func (sp *space) indexAll() error {
-	const step = 4096
+	const step = 512 // about a millisecond of the shard's lock
 	changes := make([]change, 0, min(step, len(sp.items)))
 	for _, it := range sp.items {
 		if changes = append(changes, change{row: it.row()}); len(changes) == step {

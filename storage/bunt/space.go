@@ -20,6 +20,7 @@ type space struct {
 
 	dropped   atomic.Bool   // set under mu
 	rollbacks atomic.Uint32 // how often it was rolled back; changed under mu
+	events    atomic.Bool   // Options.OnExpired hears of the space's keys
 
 	mu     sync.RWMutex
 	loaded bool
@@ -88,7 +89,8 @@ func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) err
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	seq, err := sp.update(fn)
+	seq, ended, err := sp.update(fn)
+	sp.raise(ended)
 	if sp.journaled() {
 		// Nobody may ever wait for these writes, so memory needs a bound here.
 		sp.store.journal.relieve()
@@ -96,11 +98,13 @@ func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) err
 	return seq, err
 }
 
-func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, err error) {
+// update returns the expired keys that it came across and removed, if anybody
+// wants to know.
+func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, ended []string, err error) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if err := sp.usable(); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	t := txPool.Get().(*tx)
 	t.begin(sp, true)
@@ -112,13 +116,13 @@ func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, err error) 
 		t.release()
 	}()
 	if err := fn(t); err != nil {
-		return sp.seq(), err
+		return sp.seq(), nil, err
 	}
 	if err := t.commit(); err != nil {
-		return sp.seq(), err
+		return sp.seq(), nil, err
 	}
 	committed = true
-	return sp.seq(), nil
+	return sp.seq(), t.ended, nil
 }
 
 // wantAlarm returns the change that makes the shard's alarm ring no later than

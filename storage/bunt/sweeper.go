@@ -3,6 +3,8 @@ package bunt
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // sweeper removes in the background what nobody can see any more: expired
@@ -13,6 +15,10 @@ type sweeper struct {
 	queue  []sweep
 	queued map[*space]bool
 	wake   chan struct{}
+
+	limit   int          // rows that the next step may remove
+	longest atomic.Int64 // ns that a step has held locks
+	lag     atomic.Int64 // ms since the expiry of what was removed last
 }
 
 // sweep is a job: a space to purge, or rows to remove.
@@ -22,12 +28,17 @@ type sweep struct {
 	prefix string
 }
 
-// sweepStep bounds how many rows go under one hold of a lock: about half a
-// millisecond.
-const sweepStep = 256
+// A step is as large as fits into sweepHold: how long it takes depends on the
+// machine, on how large the index is and on who else is running.
+const (
+	sweepHold = time.Millisecond
+	leastStep = 16
+	firstStep = 256
+	largeStep = 4096
+)
 
 func newSweeper() *sweeper {
-	return &sweeper{queued: make(map[*space]bool), wake: make(chan struct{}, 1)}
+	return &sweeper{queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
 }
 
 func (w *sweeper) purge(spaces []*space) {
@@ -81,6 +92,7 @@ func (w *sweeper) step() bool {
 	if len(w.queue) == 0 {
 		w.queue = nil
 		w.mu.Unlock()
+		w.lag.Store(0)
 		return false
 	}
 	job := w.queue[0]
@@ -90,24 +102,58 @@ func (w *sweeper) step() bool {
 	w.mu.Unlock()
 
 	if job.space != nil {
-		if job.space.sweep(sweepStep) {
+		done := job.space.sweep(w.limit)
+		w.adapt(done.held, done.more)
+		if done.removed > 0 {
+			w.lag.Store(done.lag)
+		}
+		if done.more {
 			w.purge([]*space{job.space})
 		}
-	} else if more, err := job.shard.deletePrefix(job.prefix, sweepStep); more && err == nil {
+		job.space.raise(done.keys)
+		return true
+	}
+	began := time.Now()
+	more, err := job.shard.deletePrefix(job.prefix, w.limit)
+	w.adapt(time.Since(began), more)
+	if more && err == nil {
 		w.removeRows(job.shard, job.prefix)
 	}
 	return true
 }
 
-// sweep removes up to limit expired items, and tells whether more may be due.
-// When none is, it sets the alarm anew.
-func (sp *space) sweep(limit int) (more bool) {
+// adapt makes the next step fit. A step that was not full says little.
+func (w *sweeper) adapt(held time.Duration, full bool) {
+	w.longest.Store(max(w.longest.Load(), int64(held)))
+	switch {
+	case held > sweepHold:
+		w.limit = max(leastStep, w.limit/2)
+	case full && held < sweepHold/2:
+		w.limit = min(largeStep, w.limit+w.limit/2)
+	}
+}
+
+// swept is what a step did to a space.
+type swept struct {
+	removed int
+	more    bool          // may be due
+	keys    []string      // that expired, if the space has events
+	lag     int64         // ms since the expiry of the last of them
+	held    time.Duration // of the space's lock
+}
+
+// sweep removes up to limit expired items. When no more are due, it sets the
+// alarm anew.
+func (sp *space) sweep(limit int) (done swept) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if sp.usable() != nil {
-		return false
+		return swept{}
 	}
+	began := time.Now()
+	defer func() { done.held = time.Since(began) }()
 	now := sp.store.clock()
+	events := sp.events.Load()
 	changes := make([]change, 0, min(limit, sp.ends.count))
 	for len(changes) < limit {
 		it := sp.ends.oldest(now)
@@ -116,9 +162,14 @@ func (sp *space) sweep(limit int) (more bool) {
 		}
 		sp.take(it)
 		changes = append(changes, change{it.row(), true})
+		done.lag = now - it.expiresAt
+		if events {
+			done.keys = append(done.keys, it.key())
+		}
 	}
+	done.removed, done.more = len(changes), len(changes) == limit
 	var a alarm
-	if more = len(changes) == limit; !more {
+	if !done.more {
 		sp.armedAt = 0 // it has rung
 		if a = sp.wantAlarm(now); a.space == nil {
 			a = alarm{space: sp, off: true}
@@ -129,7 +180,7 @@ func (sp *space) sweep(limit int) (more bool) {
 	}
 	if err := sp.shard.apply(changes, a); err != nil {
 		sp.store.log.Error("index: expired rows could not be removed", "namespace", sp.name.String(), "error", err)
-		return false
+		done.more = false
 	}
-	return more
+	return done
 }

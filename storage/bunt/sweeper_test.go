@@ -23,7 +23,7 @@ func TestExpiredItemsAreSweptInBackground(t *testing.T) {
 	sp := namespace(t, s, notes).(*space)
 	write(t, s, notes, func(tx storage.Tx) {
 		put(t, tx, "stays", "")
-		for i := range 3 * sweepStep {
+		for i := range 3 * firstStep {
 			require.NoError(t, tx.Set(fmt.Sprintf("soon%d", i), storage.Entry{ExpiresAt: tx.Now() + 20}))
 		}
 		// Extended and lifted: the calendar still expects an early end.

@@ -18,6 +18,7 @@ type tx struct {
 	changes []change // to the shard, in order
 	ops     []byte   // the journal record's operations
 	retired []string // prefixes of rows that a Clear left behind
+	ended   []string // expired keys that made room, if the space has events
 
 	rows      []string // spare buffer of Ascend
 	ascending int      // how many Ascends are running
@@ -73,7 +74,7 @@ func (t *tx) release() {
 			t.undo, t.changes, t.ops = nil, nil, nil
 		}
 		t.undo, t.changes, t.ops = t.undo[:0], t.changes[:0], t.ops[:0]
-		t.retired, t.born = nil, nil
+		t.retired, t.ended, t.born = nil, nil, nil
 	}
 	t.sp, t.ascending, t.births = nil, 0, 0
 	txPool.Put(t)
@@ -112,6 +113,7 @@ func (t *tx) Set(key string, e storage.Entry) error {
 	} else {
 		if it.expired(t.now) {
 			t.noteBirth(it.key())
+			t.noteEnd(it)
 		}
 		t.undo = append(t.undo, undo{kind: undoPut, it: it, old: *it})
 		sp.put(it, value, t.now, e.ExpiresAt, version)
@@ -239,8 +241,16 @@ func (t *tx) Purge(limit int) (int, error) {
 			break
 		}
 		t.evict(it)
+		t.noteEnd(it)
 	}
 	return n, nil
+}
+
+// noteEnd remembers an expired key that this transaction found first.
+func (t *tx) noteEnd(it *item) {
+	if t.sp.events.Load() {
+		t.ended = append(t.ended, it.key())
+	}
 }
 
 // commit hands the writes to the shard and to the journal. After an error the
