@@ -15,6 +15,14 @@ type Syncer interface {
 	Sync(ctx context.Context) error
 }
 
+// Bounded is a store whose memory has a limit. It cannot know which write is
+// meant to make room, so it refuses none: whoever knows asks before.
+type Bounded interface {
+	// MayGrow returns ErrOutOfMemory while data must not grow, or nil. It is as
+	// fast as a read of a variable.
+	MayGrow() error
+}
+
 // Compactor writes what has changed into the form that loads fastest.
 type Compactor interface {
 	// Compact returns when every change made before the call is in it. Errors:

@@ -79,6 +79,9 @@ var (
 	// ErrWriteFailed is returned when the disk refused a write or an fsync.
 	// Nothing of the transaction is kept. Reads go on.
 	ErrWriteFailed = errors.New("storage: the disk refuses writes")
+	// ErrOutOfMemory is what Bounded answers while the data in use takes more
+	// memory than it may.
+	ErrOutOfMemory = errors.New("storage: out of memory")
 	// ErrLocked is returned by opening a directory that another process holds.
 	ErrLocked = errors.New("storage: directory is in use by another process")
 	// ErrNoBackup is returned by a store that keeps its data in memory only.

@@ -1,6 +1,7 @@
 package bunt
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,8 +25,16 @@ func (s *Store) Check() error {
 func (sp *space) check() error {
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
-	if !sp.loaded || sp.dropped.Load() {
+	switch {
+	case sp.dropped.Load():
 		return nil
+	case !sp.loaded:
+		if len(sp.items) > 0 || sp.bytes != 0 || sp.counted != 0 || sp.armedAt != 0 {
+			return errors.New("it is not loaded, and not empty")
+		}
+		return nil
+	case sp.tail != nil:
+		return errors.New("it is loaded, and has a tail")
 	}
 	var bytes int64
 	tracked := 0
@@ -47,6 +56,9 @@ func (sp *space) check() error {
 	if bytes != sp.bytes {
 		return fmt.Errorf("%d bytes counted, %d kept", bytes, sp.bytes)
 	}
+	if counted := sp.counted; counted != spaceOverhead+bytes+int64(len(sp.items))*keyOverhead+int64(tracked)*expiryOverhead {
+		return fmt.Errorf("%d bytes of memory counted", counted)
+	}
 	if err := sp.checkCalendar(tracked); err != nil {
 		return err
 	}
@@ -62,8 +74,8 @@ func (sp *space) checkCalendar(tracked int) error {
 	}
 	for _, b := range sp.ends.blocks {
 		for _, e := range b.entries {
-			if sp.armedAt == 0 || sp.armedAt > e.at {
-				return fmt.Errorf("expiry at %d, alarm at %d", e.at, sp.armedAt)
+			if sp.armedAt == 0 || sp.armedAt > e.it.expiresAt {
+				return fmt.Errorf("expiry at %d, alarm at %d", e.it.expiresAt, sp.armedAt)
 			}
 		}
 	}
@@ -117,6 +129,8 @@ func (sp *space) checkIndex() error {
 // Stats is what the store can say about itself.
 type Stats struct {
 	Spaces          int         // loaded, both databases
+	Unloaded        int         // that were used or found in the journal, and are not in memory
+	Memory          int64       // bytes that the loaded ones take, as counted
 	Keys            int64       // live keys in them
 	Bytes           int64       // bytes of live keys and their values
 	JournalBytes    int64       // on disk
@@ -133,7 +147,7 @@ type Stats struct {
 // Stats returns figures of the moment. It visits each loaded space.
 func (s *Store) Stats() Stats {
 	var st Stats
-	for _, sp := range s.allSpaces() {
+	for _, sp := range s.residents.all() {
 		sp.mu.RLock()
 		if sp.loaded && !sp.dropped.Load() {
 			st.Spaces++
@@ -143,6 +157,11 @@ func (s *Store) Stats() Stats {
 		}
 		sp.mu.RUnlock()
 	}
+	s.mu.RLock()
+	known := len(s.spaces[storage.Durable]) + len(s.spaces[storage.Ephemeral])
+	s.mu.RUnlock()
+	st.Unloaded = max(0, known-st.Spaces)
+	st.Memory = s.memory.Load()
 	st.PurgeLag = time.Duration(s.sweeper.lag.Load()) * time.Millisecond
 	st.PurgeHold = time.Duration(s.sweeper.longest.Load())
 	if j := s.journal; j != nil {

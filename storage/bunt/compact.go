@@ -1,15 +1,30 @@
 package bunt
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	iofs "io/fs"
 	"path/filepath"
-	"slices"
 
 	"github.com/cubbykv/cubby/storage"
 )
+
+// A closed segment can go once every space has a snapshot that includes its
+// records. Compaction in the background therefore works from the oldest end,
+// and only while the journal is larger than its budget: a space that is written
+// to all the time gets one snapshot for each time the journal goes round, not
+// one for each segment.
+
+// leastSegments is how many full segments the journal may always hold.
+const leastSegments = 4
+
+// journalBudget is how many bytes the journal may hold before snapshots are
+// written for its sake. As large as the snapshots are together: everything is
+// then written about twice, and a start reads about as much journal as there is
+// data in the worst case.
+func (s *Store) journalBudget() int64 {
+	return max(leastSegments*s.opts.SegmentBytes, s.snapshotBytes.Load())
+}
 
 // compactSoon asks for a compaction in the background.
 func (s *Store) compactSoon() {
@@ -22,13 +37,15 @@ func (s *Store) compactSoon() {
 func (s *Store) compactor() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	s.spawn(func() { <-s.stop; cancel() })
+	s.countSnapshots()
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.compact:
 		}
-		if err := s.compactClosed(ctx); err != nil && !errors.Is(err, storage.ErrClosed) {
+		if err := s.compactOver(ctx); err != nil && !errors.Is(err, storage.ErrClosed) && ctx.Err() == nil {
 			// The journal is only longer than it need be. The next one tries again.
 			s.log.Error("snapshots could not be written; the journal keeps growing", "error", err)
 		}
@@ -51,27 +68,96 @@ func (s *Store) Compact(ctx context.Context) error {
 	return s.compactClosed(ctx)
 }
 
-// compactClosed makes the closed segments superfluous and deletes them.
+// compactClosed makes all closed segments superfluous and deletes them.
 func (s *Store) compactClosed(ctx context.Context) error {
-	s.compacting.Lock()
-	defer s.compacting.Unlock()
 	segments, last := s.journal.closedSegments()
 	if len(segments) == 0 {
 		return nil
 	}
-	spaces := s.allSpaces()
-	slices.SortFunc(spaces, func(a, b *space) int { return cmp.Compare(a.id, b.id) }) // tests repeat it
-	for _, sp := range spaces {
+	if err := s.snapshotUpTo(ctx, last, nil); err != nil {
+		return err
+	}
+	return s.deleteCovered()
+}
+
+// compactOver brings the journal back under its budget.
+func (s *Store) compactOver(ctx context.Context) error {
+	pace := newPacer(s.opts.SnapshotRate)
+	for {
+		segments, last := s.journal.closedSegments()
+		budget, size := s.journalBudget(), s.journal.bytes()
+		if len(segments) == 0 || size <= budget {
+			return nil
+		}
+		if len(segments) > 1 {
+			last = segments[1].first - 1
+		}
+		if size > 2*budget {
+			pace = nil // writers are faster
+		}
+		if err := s.snapshotUpTo(ctx, last, pace); err != nil {
+			return err
+		}
+		if err := s.deleteCovered(); err != nil {
+			return err
+		}
+		if left, _ := s.journal.closedSegments(); len(left) == len(segments) {
+			return nil // a backup needs them
+		}
+	}
+}
+
+// snapshotUpTo snapshots the spaces that lack a record up to last.
+func (s *Store) snapshotUpTo(ctx context.Context, last uint64, pace *pacer) error {
+	var damaged error
+	for _, sp := range s.dirty.upTo(last) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if s.closed.Load() {
 			return storage.ErrClosed
 		}
-		if since := sp.dirtySince.Load(); since == 0 || since > last {
-			continue
-		}
-		if err := s.snapshot(ctx, sp); err != nil {
+		switch err := s.snapshotSpace(ctx, sp, last, pace); {
+		case errors.Is(err, storage.ErrDamaged): // the others need not suffer
+			damaged = err
+		case err != nil:
 			return err
 		}
 	}
+	return damaged
+}
+
+// snapshotSpace snapshots one space. One that was not in memory leaves it again,
+// unless somebody has come to use it meanwhile.
+func (s *Store) snapshotSpace(ctx context.Context, sp *space, last uint64, pace *pacer) error {
+	s.compacting.Lock()
+	defer s.compacting.Unlock()
+	resident, err := sp.trimTail()
+	if err != nil {
+		return err
+	}
+	if since := sp.dirtySince.Load(); since == 0 || since > last {
+		return nil
+	}
+	used := sp.used.Load()
+	if !resident {
+		if err := sp.load(false); err != nil {
+			return err
+		}
+	}
+	if err := s.snapshot(ctx, sp, pace); err != nil {
+		return err
+	}
+	if !resident {
+		sp.closeIf(func() bool { return sp.used.Load() == used })
+	}
+	return nil
+}
+
+// deleteCovered deletes the closed segments that no snapshot needs any more.
+func (s *Store) deleteCovered() error {
+	s.compacting.Lock() // a snapshot under way has taken its space off the list
+	defer s.compacting.Unlock()
 	s.drops.Lock()
 	defer s.drops.Unlock()
 	if s.holds > 0 {
@@ -83,7 +169,24 @@ func (s *Store) compactClosed(ctx context.Context) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
-	return s.journal.deleteSegments(segments)
+	// In this order: a space that becomes dirty later has no record in them.
+	segments, last := s.journal.closedSegments()
+	since := s.dirty.oldest()
+	covered := 0
+	for i := range segments {
+		end := last
+		if i+1 < len(segments) {
+			end = segments[i+1].first - 1
+		}
+		if since != 0 && end >= since {
+			break
+		}
+		covered++
+	}
+	if covered == 0 {
+		return nil
+	}
+	return s.journal.deleteSegments(segments[:covered])
 }
 
 // settle makes the names of snapshots durable that an earlier process gave and
@@ -103,4 +206,40 @@ func (s *Store) settle() error {
 	}
 	clear(s.unsettled)
 	return nil
+}
+
+// countSnapshots measures the snapshots that the start found.
+func (s *Store) countSnapshots() {
+	spaces := filepath.Join(s.dir, spacesDir)
+	tenants, err := s.fs.ReadDir(spaces)
+	for _, tenant := range tenants {
+		if s.closed.Load() {
+			return
+		}
+		if !tenant.IsDir() {
+			continue
+		}
+		apps, terr := s.fs.ReadDir(filepath.Join(spaces, tenant.Name()))
+		if terr != nil && !errors.Is(terr, iofs.ErrNotExist) {
+			err = terr
+		}
+		for _, app := range apps {
+			if info, err := app.Info(); err == nil {
+				s.snapshotBytes.Add(info.Size())
+			}
+		}
+	}
+	if err != nil {
+		s.log.Warn("the snapshots could not be measured; the journal may be deleted sooner than it need be", "error", err)
+	}
+}
+
+// bytes returns the size of all segments.
+func (j *journal) bytes() (n int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, seg := range j.segments {
+		n += seg.size
+	}
+	return n
 }

@@ -94,6 +94,11 @@ func (s *Store) dropSpaces(id storage.ID, spaces []*space) (erased bool, err err
 			s.log.Error("drop: an alarm could not be removed", "namespace", id.String(), "error", err)
 		}
 		sp.reset()
+		sp.tail = nil
+		s.dirty.clean(sp)
+		s.resize(sp, 0)
+		s.residents.remove(sp)
+		sp.account()
 	}
 	if s.journal == nil {
 		return true, nil

@@ -80,7 +80,7 @@ func TestRotationSnapshotsAndDeletes(t *testing.T) {
 	for i := range 300 {
 		set(t, s, storage.ID{Tenant: "t", App: fmt.Sprintf("a%d", i%5)}, fmt.Sprintf("k%d", i%20), fmt.Sprint(i))
 	}
-	eventually(t, "old segments are deleted", func() bool { return s.Stats().JournalSegments <= 2 })
+	eventually(t, "old segments are deleted", func() bool { return s.Stats().JournalSegments <= leastSegments+1 })
 	require.NoError(t, s.Compact(t.Context()))
 	require.Equal(t, 1, s.Stats().JournalSegments)
 	require.EqualValues(t, segmentHeader, s.Stats().JournalBytes)
@@ -99,7 +99,8 @@ func TestRotationSnapshotsAndDeletes(t *testing.T) {
 	before = holdings(t, s, ids...)
 	require.NoError(t, s.Close())
 	s = openTest(t, opts)
-	require.Equal(t, 1, s.Stats().Spaces, "only the journal's tail is loaded")
+	require.Zero(t, s.Stats().Spaces, "not even what the journal's tail touches")
+	require.Equal(t, 1, s.Stats().Unloaded)
 	require.Equal(t, before, holdings(t, s, ids...))
 
 	// An emptied namespace needs no file.

@@ -39,9 +39,21 @@ type Options struct {
 	Dir string
 	// Sync says when the journal is fsynced. Default SyncEverySecond.
 	Sync SyncMode
-	// SegmentBytes is the size in bytes at which a journal segment is closed and
-	// the spaces that it touched are snapshotted. Default 64 MiB.
+	// SegmentBytes is the size in bytes at which a journal segment is closed. When
+	// the journal is larger than four of them and than all snapshots together, the
+	// spaces in the oldest are snapshotted and it is deleted. Default 64 MiB.
 	SegmentBytes int64
+	// SnapshotRate bounds how many bytes per second are written to snapshots in the
+	// background, unless writers or want of memory leave no choice. Default 64 MiB;
+	// below 0 is no bound.
+	SnapshotRate int64
+	// IdleTimeout is how long nobody may have used a space of database 0 before it
+	// leaves memory, until its next use. Default 0: never.
+	IdleTimeout time.Duration
+	// MaxMemory is how many bytes spaces may take, as memory.go counts them. Past
+	// it the coldest spaces of database 0 leave memory; while those in use alone
+	// are above it, MayGrow refuses. Default 0: no limit.
+	MaxMemory int64
 	// Clock returns the time in Unix milliseconds. It judges every expiry.
 	// Default: the system's clock.
 	Clock func() int64
@@ -64,12 +76,16 @@ type Options struct {
 
 const (
 	defaultSegmentBytes = 64 << 20
+	defaultSnapshotRate = 64 << 20
 	defaultIndexShards  = 16
 )
 
 func (o Options) withDefaults() Options {
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.SnapshotRate == 0 {
+		o.SnapshotRate = defaultSnapshotRate
 	}
 	if o.Clock == nil {
 		o.Clock = func() int64 { return time.Now().UnixMilli() }

@@ -266,6 +266,10 @@ func (c *crashRun) step() {
 	case n < 85:
 		c.note("compact")
 		c.mayFail(c.s.Compact(c.t.Context()))
+	case n < 88:
+		c.note("unload")
+		_, err := c.s.unloadColdest(c.t.Context(), c.clock.Now()+100_000, nil, func() bool { return true })
+		c.mayFail(err)
 	case n < 90:
 		by := int64(c.rnd.IntN(5000) - 2000)
 		c.note("clock by %d ms", by)

@@ -106,58 +106,88 @@ func decodeRecord(b []byte, salt uint32) (record, int, error) {
 // decodeRecordIf looks at the sequence first: a search tries each byte of a
 // file, and checksums are not free.
 func decodeRecordIf(b []byte, salt uint32, plausible func(seq uint64) bool) (record, int, error) {
+	if len(b) >= recordHeader && !plausible(binary.LittleEndian.Uint64(b[8:])) {
+		return record{}, 0, errChecksum
+	}
+	r, body, err := openRecord(b, salt)
+	if err == nil {
+		err = r.decodeBody(body)
+	}
+	if err != nil {
+		return record{}, 0, err
+	}
+	return r, recordHeader + len(body), nil
+}
+
+// openRecord checks the checksum of the record at the start of b and returns
+// its body, unread.
+func openRecord(b []byte, salt uint32) (r record, body []byte, err error) {
 	if len(b) < recordHeader {
-		return record{}, 0, errShortRecord
+		return record{}, nil, errShortRecord
 	}
 	length := int64(binary.LittleEndian.Uint32(b[4:]))
 	if length > int64(len(b)-recordHeader) {
-		return record{}, 0, errShortRecord
+		return record{}, nil, errShortRecord
 	}
-	if !plausible(binary.LittleEndian.Uint64(b[8:])) {
-		return record{}, 0, errChecksum
-	}
-	size := recordHeader + int(length)
-	body := b[recordHeader:size]
+	body = b[recordHeader : recordHeader+int(length)]
 	crc := crc32.Update(crc32.Update(salt, castagnoli, body), castagnoli, b[4:recordHeader])
 	if crc != binary.LittleEndian.Uint32(b) {
-		return record{}, 0, errChecksum
+		return record{}, nil, errChecksum
 	}
-	r := record{
-		seq:     binary.LittleEndian.Uint64(b[8:]),
-		durable: binary.LittleEndian.Uint64(b[16:]),
-	}
-	if err := r.decodeBody(body); err != nil {
-		return record{}, 0, err
-	}
-	return r, size, nil
+	r.seq = binary.LittleEndian.Uint64(b[8:])
+	r.durable = binary.LittleEndian.Uint64(b[16:])
+	return r, body, nil
 }
 
 func (r *record) decodeBody(b []byte) error {
-	if len(b) < 1 {
-		return errMalformed
+	name, _, err := r.checkBody(b)
+	if err == nil {
+		r.name, _, _ = readName(name)
 	}
-	r.kind, b = recordKind(b[0]), b[1:]
-	var ok bool
-	if r.name, b, ok = readName(b); !ok {
-		return errMalformed
+	return err
+}
+
+// checkBody reads all but the name, which it returns as it is stored, with the
+// newest version in the operations.
+func (r *record) checkBody(b []byte) (name []byte, version uint64, err error) {
+	name, ok := []byte(nil), false
+	if len(b) > 0 {
+		r.kind = recordKind(b[0])
+		name, b, ok = splitName(b[1:])
+	}
+	if !ok {
+		return nil, 0, errMalformed
 	}
 	switch r.kind {
 	case kindBatch:
 		r.ops = b
 		for len(b) > 0 {
-			var err error
-			if _, b, err = readOp(b); err != nil {
-				return err
+			var o op
+			if o, b, err = readOp(b); err != nil {
+				return nil, 0, err
 			}
+			version = max(version, o.version)
 		}
 	case kindDrop:
 		if len(b) > 0 {
-			return errMalformed
+			return nil, 0, errMalformed
 		}
 	default:
-		return fmt.Errorf("%w: unknown kind %d", errMalformed, r.kind)
+		return nil, 0, fmt.Errorf("%w: unknown kind %d", errMalformed, r.kind)
 	}
-	return nil
+	return name, version, nil
+}
+
+// splitName returns the stored form of a name.
+func splitName(b []byte) (name, rest []byte, ok bool) {
+	end := 0
+	for range 2 {
+		if len(b) <= end || b[end] == 0 || len(b)-end-1 < int(b[end]) {
+			return nil, nil, false
+		}
+		end += 1 + int(b[end])
+	}
+	return b[:end], b[end:], true
 }
 
 func readOp(b []byte) (o op, rest []byte, err error) {

@@ -7,19 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
 
-// openJournal applies the journal's records to the spaces that they touch, and
-// opens the journal behind its last record.
+// openJournal checks the whole journal, notes for each space where its records
+// are, and opens the journal behind its last record. No space is loaded: the
+// first answer does not wait for data that nobody has asked for.
 func (s *Store) openJournal() error {
 	dir := filepath.Join(s.dir, journalDir)
-	r := replay{store: s, began: time.Now()}
+	r := replay{store: s}
 	segments, err := listSegments(s.fs, dir, s.log)
 	if err != nil {
 		return err
@@ -33,18 +36,9 @@ func (s *Store) openJournal() error {
 		return err
 	}
 	r.known, r.sure = m, m.durable
-	for _, seg := range segments {
-		r.total += seg.size
-	}
-	var kept []segment
-	for i, seg := range segments {
-		ok, err := r.segment(&seg, i == 0, i == len(segments)-1)
-		if err != nil {
-			return err
-		}
-		if ok {
-			kept = append(kept, seg)
-		}
+	kept, err := r.run(segments)
+	if err != nil {
+		return err
 	}
 	if r.last < m.durable {
 		return &storage.DamageError{File: dir, Reason: fmt.Sprintf("the journal ends at record %d, but record %d was durable", r.last, m.durable)}
@@ -58,16 +52,8 @@ func (s *Store) openJournal() error {
 	if err := s.fs.SyncDir(dir); err != nil {
 		return err
 	}
-	for _, sp := range s.allSpaces() {
-		if !sp.loaded {
-			continue
-		}
-		if err := sp.checkAge(r.last); err != nil {
-			return err
-		}
-		if err := sp.indexAll(); err != nil {
-			return err
-		}
+	if err := r.settle(); err != nil {
+		return err
 	}
 	j := &journal{
 		fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
@@ -138,66 +124,158 @@ func listSegments(fs fileSystem, dir string, log *slog.Logger) ([]segment, error
 
 // replay walks the journal at the start.
 type replay struct {
-	store *Store
-	known manifest
-	last  uint64 // newest sequence read
-	salt  uint32
-	sure  uint64 // newest sequence that some record or the manifest calls durable
+	store   *Store
+	known   manifest
+	last    uint64 // newest sequence read
+	salt    uint32
+	sure    uint64            // newest sequence that some record or the manifest calls durable
+	touched []*space          // spaces in the journal
+	dropped map[*space]uint64 // the last drop of those that have one
 
-	total, done int64 // bytes
-	began, told time.Time
+	total   int64 // bytes
+	done    atomic.Int64
+	stopped chan struct{}
 }
 
-// segment applies one file. It corrects the segment's size when a torn tail is
-// cut off, and returns false when nothing of it is left.
-func (r *replay) segment(seg *segment, isFirst, isLast bool) (ok bool, err error) {
-	b, err := readAll(r.store.fs, seg.path)
-	if err != nil {
-		return false, err
+// run reads the segments and returns those that are left, the last one without
+// its torn end.
+func (r *replay) run(segments []segment) (kept []segment, err error) {
+	r.dropped = make(map[*space]uint64)
+	for _, seg := range segments {
+		r.total += seg.size
 	}
-	if isLast && seg.first > r.known.newest && tornHeader(b) {
-		r.store.log.Warn("journal: a segment that was being created is removed", "file", seg.path, "bytes", len(b))
-		if err := r.store.fs.Remove(seg.path); err != nil {
-			return false, err
+	r.stopped = make(chan struct{})
+	defer close(r.stopped)
+	go r.progress()
+	i := 0
+	err = scanSegments(r.store.fs, segments, &r.done, func(scan *segmentScan) error {
+		ok, err := r.segment(scan, i == 0, i == len(segments)-1)
+		if err == nil && ok {
+			kept = append(kept, scan.seg)
 		}
-		return false, r.store.fs.SyncDir(filepath.Dir(seg.path))
+		i++
+		return err
+	})
+	return kept, err
+}
+
+// segment judges what was read of one file. It corrects the segment's size when
+// a torn tail is cut off, and returns false when nothing of it is left.
+func (r *replay) segment(scan *segmentScan, isFirst, isLast bool) (ok bool, err error) {
+	seg := &scan.seg
+	if scan.headErr != nil {
+		if isLast && seg.first > r.known.newest && errors.Is(scan.headErr, storage.ErrDamaged) {
+			return false, r.removeTorn(*seg, scan.headErr)
+		}
+		return false, scan.headErr
 	}
-	info, err := decodeSegmentHeader(seg.path, b)
-	if err != nil {
-		return false, err
-	}
+	info := scan.info
 	if !isFirst && info.follows != r.last {
 		return false, &storage.DamageError{File: seg.path, Offset: prefixSize, Reason: fmt.Sprintf("it follows journal record %d, but what is before it ends at %d: records are missing", info.follows, r.last)}
 	}
 	seg.follows = info.follows
-	r.last = info.first - 1
-	r.salt = info.salt
-	r.store.raiseVersion(info.version)
-
-	off := segmentHeader
-	for off < len(b) {
-		rec, n, err := decodeRecord(b[off:], info.salt)
-		if err == nil && rec.seq != r.last+1 {
-			err = fmt.Errorf("%w: record %d follows record %d", errMalformed, rec.seq, r.last)
-		}
-		if err != nil {
-			if !isLast || errors.Is(err, errMalformed) || r.last < r.known.durable || !mayCut(b, off, r.last, info.salt) {
-				return false, &storage.DamageError{File: seg.path, Offset: int64(off), Reason: err.Error()}
-			}
-			r.store.log.Warn("journal: an unfinished record at its end is cut off",
-				"file", seg.path, "offset", off, "bytes", len(b)-off, "reason", err)
-			break
-		}
-		if err := r.apply(rec); err != nil {
+	r.last, r.salt = scan.last, info.salt
+	r.sure = max(r.sure, scan.sure)
+	r.store.raiseVersion(scan.version)
+	if scan.err != nil {
+		if err := r.cut(scan, isLast); err != nil {
 			return false, err
 		}
-		r.last, r.sure = rec.seq, max(r.sure, rec.durable)
-		off += n
-		r.progress(seg.path, r.done+int64(off))
 	}
-	r.done += int64(len(b))
-	seg.size = int64(off)
+	seg.size = scan.end
+	for _, name := range slices.Sorted(maps.Keys(scan.parts)) { // in the same order each time, for tests
+		r.note(name, scan.parts[name])
+	}
 	return true, nil
+}
+
+// removeTorn removes a last segment whose creation was cut short.
+func (r *replay) removeTorn(seg segment, cause error) error {
+	b, err := readAll(r.store.fs, seg.path)
+	if err != nil {
+		return err
+	}
+	if !tornHeader(b) {
+		return cause
+	}
+	r.store.log.Warn("journal: a segment that was being created is removed", "file", seg.path, "bytes", len(b))
+	if err := r.store.fs.Remove(seg.path); err != nil {
+		return err
+	}
+	return r.store.fs.SyncDir(filepath.Dir(seg.path))
+}
+
+// cut accepts a torn record at the end of the journal, and nothing else.
+func (r *replay) cut(scan *segmentScan, isLast bool) error {
+	if !isDamage(scan.err) {
+		return scan.err
+	}
+	seg := scan.seg
+	damage := &storage.DamageError{File: seg.path, Offset: scan.end, Reason: scan.err.Error()}
+	if !isLast || errors.Is(scan.err, errMalformed) || r.last < r.known.durable {
+		return damage
+	}
+	b, err := readAll(r.store.fs, seg.path)
+	if err != nil {
+		return err
+	}
+	if !mayCut(b, int(scan.end), r.last, scan.info.salt) {
+		return damage
+	}
+	r.store.log.Warn("journal: an unfinished record at its end is cut off",
+		"file", seg.path, "offset", scan.end, "bytes", int64(len(b))-scan.end, "reason", scan.err)
+	return nil
+}
+
+// note adds what a segment holds of a space to the space's tail.
+func (r *replay) note(stored string, part *scanPart) {
+	s := r.store
+	name, _, _ := readName([]byte(stored))
+	s.unsettled[name.Tenant] = struct{}{}
+	sp := s.spaceFor(storage.Durable, name)
+	if sp.lastSeq.Swap(part.lastSeq) == 0 {
+		r.touched = append(r.touched, sp)
+	}
+	if part.dropped != 0 {
+		sp.tail = nil
+		r.dropped[sp] = part.dropped
+	}
+	if len(part.piece.refs) > 0 {
+		if sp.tail == nil {
+			sp.tail = new(tail)
+		}
+		sp.tail.pieces = append(sp.tail.pieces, part.piece)
+	}
+}
+
+// settle ends the replay: what drops did not get to remove goes, and the spaces
+// with records wait for a snapshot.
+func (r *replay) settle() error {
+	s := r.store
+	s.replayed = r.last
+	for _, sp := range r.touched {
+		if dropped := r.dropped[sp]; dropped != 0 {
+			if err := s.finishDrop(sp.name, dropped); err != nil {
+				return err
+			}
+		}
+		if sp.tail != nil {
+			s.dirty.restore(sp, sp.tail.since(0))
+		}
+	}
+	return nil
+}
+
+// finishDrop removes a snapshot from before a drop. It need not be readable.
+func (s *Store) finishDrop(name storage.ID, dropped uint64) error {
+	seq, err := s.snapshotSeq(name)
+	if err == nil && seq >= dropped {
+		return nil
+	}
+	if err != nil && !errors.Is(err, storage.ErrDamaged) {
+		return err
+	}
+	return s.removeSnapshot(name)
 }
 
 // rewriteTail writes those records of the last segment once more of which nobody
@@ -297,94 +375,16 @@ func lostSector(b []byte, off int) bool {
 	return false
 }
 
-// apply brings a record into its space, unless the snapshot includes it.
-func (r *replay) apply(rec record) error {
-	s := r.store
-	s.unsettled[rec.name.Tenant] = struct{}{}
-	sp := s.spaceFor(storage.Durable, rec.name)
-	if !sp.loaded {
-		if rec.kind == kindDrop {
-			// The snapshot may be from before the drop and need not be readable.
-			seq, err := s.snapshotSeq(rec.name)
-			if err == nil && seq >= rec.seq {
-				return nil
-			}
-			var damage *storage.DamageError
-			if err != nil && !errors.As(err, &damage) {
-				return err
-			}
-		} else if err := sp.loadSnapshot(); err != nil {
-			return err
-		}
-	}
-	if rec.seq <= sp.lastSeq.Load() {
-		return nil
-	}
-	if rec.kind == kindDrop {
-		if err := s.removeSnapshot(rec.name); err != nil {
-			return err
-		}
-		sp.reset()
-		sp.loaded = true
-	}
-	now := s.clock()
-	for ops := rec.ops; len(ops) > 0; {
-		o, rest, err := readOp(ops)
-		if err != nil {
-			return err
-		}
-		sp.applyOp(o, now)
-		ops = rest
-	}
-	sp.lastSeq.Store(rec.seq)
-	sp.dirtySince.CompareAndSwap(0, rec.seq)
-	return nil
-}
-
-// applyOp repeats an operation of the journal. The shard is told later.
-func (sp *space) applyOp(o op, now int64) {
-	switch o.code {
-	case opClear:
-		sp.reset()
-	case opDelete:
-		if it := sp.items[string(o.key)]; it != nil {
-			sp.take(it)
-		}
-	case opSet:
-		sp.store.raiseVersion(o.version)
-		sp.maxVersion = max(sp.maxVersion, o.version)
-		it := sp.items[string(o.key)]
-		switch ended := o.expiresAt != 0 && now >= o.expiresAt; {
-		case ended && it == nil:
-		case ended:
-			sp.take(it)
-		case it == nil:
-			sp.add(newItem(sp.prefix+string(o.key), string(o.value), o.updatedAt, o.expiresAt, o.version))
-		default:
-			sp.put(it, string(o.value), o.updatedAt, o.expiresAt, o.version)
-		}
-	}
-}
-
-// indexAll tells the shard about all keys, in bounded steps.
-func (sp *space) indexAll() error {
-	const step = 512 // about a millisecond of the shard's lock
-	changes := make([]change, 0, min(step, len(sp.items)))
-	for _, it := range sp.items {
-		if changes = append(changes, change{row: it.row()}); len(changes) == step {
-			if err := sp.shard.apply(changes, alarm{}); err != nil {
-				return err
-			}
-			changes = changes[:0]
-		}
-	}
-	return sp.shard.apply(changes, sp.wantAlarm(sp.store.clock()))
-}
-
 // progress tells an operator who waits for a long start.
-func (r *replay) progress(path string, done int64) {
-	if now := time.Now(); now.Sub(r.began) > time.Second && now.Sub(r.told) > time.Second {
-		r.told = now
-		r.store.log.Info("journal: replaying", "file", path, "bytes", done, "of", r.total)
+func (r *replay) progress() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stopped:
+			return
+		case <-tick.C:
+			r.store.log.Info("journal: replaying", "bytes", r.done.Load(), "of", r.total)
+		}
 	}
 }

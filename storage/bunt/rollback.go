@@ -150,7 +150,8 @@ func (sp *space) rollBack(promised uint64, records []record, cause error) error 
 		return err
 	}
 	sp.unread = nil
-	sp.dirtySince.Store(since)
+	s.dirty.restore(sp, since)
+	sp.account()
 	return nil
 }
 
@@ -165,15 +166,7 @@ func (sp *space) replay(records []record) (since uint64) {
 		if rec.kind == kindDrop {
 			sp.reset()
 		}
-		for ops := rec.ops; len(ops) > 0; {
-			o, rest, err := readOp(ops)
-			if err != nil {
-				break // decodeRecord has read them all
-			}
-			sp.applyOp(o, now)
-			ops = rest
-		}
-		sp.lastSeq.Store(rec.seq)
+		sp.repeat(rec, now)
 		if since == 0 {
 			since = rec.seq
 		}

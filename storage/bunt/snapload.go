@@ -137,6 +137,7 @@ func (sp *space) loadSnapshot() error {
 			return err
 		}
 		sp.lastSeq.Store(seq)
+		sp.fileBytes.Store(r.off)
 	}
 	sp.loaded = true
 	return nil
@@ -156,13 +157,4 @@ func (r *snapshotReader) fill(sp *space) error {
 		sp.store.raiseVersion(version)
 	}
 	return err
-}
-
-// checkAge refuses a snapshot that includes records which the journal does not
-// have: its files were removed, and new records would be taken for old ones.
-func (sp *space) checkAge(newest uint64) error {
-	if seq := sp.lastSeq.Load(); seq > newest {
-		return &storage.DamageError{File: sp.store.snapshotPath(sp.name), Reason: fmt.Sprintf("it includes journal record %d, but the journal ends at %d: journal files are missing", seq, newest)}
-	}
-	return nil
 }

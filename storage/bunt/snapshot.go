@@ -34,19 +34,27 @@ const (
 	tempFlags  = os.O_CREATE | os.O_TRUNC | os.O_WRONLY
 )
 
-var errGone = errors.New("the namespace was dropped meanwhile")
+var (
+	errGone      = errors.New("the namespace was dropped meanwhile")
+	errNotLoaded = errors.New("the namespace is not in memory")
+)
 
-// snapshot writes the space's file, unless it is up to date.
+// snapshot writes the space's file, unless it is up to date. Callers hold
+// Store.compacting.
 //
 // The file is fuzzy: the space is read in chunks and writers go on. That is
 // sound because records are absolute. Whatever a later record touched may be
 // in the file in any state; replaying all records behind the sequence in the
 // header, Clear included, brings each key to the same end. So those records
 // have to be durable before the file gets its name.
-func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
+func (s *Store) snapshot(ctx context.Context, sp *space, pace *pacer) (err error) {
 	sp.mu.RLock()
+	if !sp.loaded && !sp.dropped.Load() {
+		sp.mu.RUnlock()
+		return errNotLoaded
+	}
 	start := s.journal.newest() // this space appends under mu: it has nothing later
-	since := sp.dirtySince.Swap(0)
+	since := s.dirty.clean(sp)
 	empty, dropped := len(sp.items) == 0, sp.dropped.Load()
 	rollbacks := sp.rollbacks.Load()
 	sp.mu.RUnlock()
@@ -56,7 +64,9 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 	defer func() {
 		if err != nil {
 			sp.mu.RLock()
-			sp.dirtySince.Store(since)
+			if !sp.dropped.Load() {
+				s.dirty.restore(sp, since)
+			}
 			sp.mu.RUnlock()
 		}
 	}()
@@ -68,11 +78,15 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 		if sp.dropped.Load() { // the drop removes the file itself
 			return nil
 		}
-		return s.removeSnapshot(sp.name)
+		if err = s.removeSnapshot(sp.name); err == nil {
+			s.resize(sp, 0)
+		}
+		return err
 	}
 
 	temp := filepath.Join(s.dir, spacesDir, fmt.Sprintf(".%d%s", sp.id, tempSuffix))
-	if err := s.writeSnapshot(temp, sp, start); err != nil {
+	size, err := s.writeSnapshot(temp, sp, start, pace)
+	if err != nil {
 		_ = s.fs.Remove(temp)
 		if errors.Is(err, errGone) {
 			return nil
@@ -88,8 +102,15 @@ func (s *Store) snapshot(ctx context.Context, sp *space) (err error) {
 	}
 	if err != nil {
 		_ = s.fs.Remove(temp)
+		return err
 	}
-	return err
+	s.resize(sp, size)
+	return nil
+}
+
+// resize notes how large the space's file is now.
+func (s *Store) resize(sp *space, size int64) {
+	s.snapshotBytes.Add(size - sp.fileBytes.Swap(size))
 }
 
 // publish gives a finished snapshot its name.
@@ -143,13 +164,15 @@ func (w *snapshotWriter) flush(size int) error {
 	return err
 }
 
-// writeSnapshot writes and fsyncs the file under a temporary name.
-func (s *Store) writeSnapshot(temp string, sp *space, start uint64) error {
+// writeSnapshot writes and fsyncs the file under a temporary name, and returns
+// its size.
+func (s *Store) writeSnapshot(temp string, sp *space, start uint64, pace *pacer) (int64, error) {
 	f, err := s.fs.OpenFile(temp, tempFlags)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	w := &snapshotWriter{w: bufio.NewWriterSize(f, blockBytes)}
+	out := &steadyWriter{file: f, store: s, pace: pace}
+	w := &snapshotWriter{w: bufio.NewWriterSize(out, blockBytes)}
 	err = w.writeSpace(sp, start)
 	if err == nil {
 		err = w.w.Flush()
@@ -160,7 +183,31 @@ func (s *Store) writeSnapshot(temp string, sp *space, start uint64) error {
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	return err
+	return out.size, err
+}
+
+// steadyWriter keeps to a pace and fsyncs now and then: one fsync of a large
+// file would keep the journal's waiting behind it.
+type steadyWriter struct {
+	file
+	store    *Store
+	pace     *pacer
+	size     int64
+	unsynced int
+}
+
+func (w *steadyWriter) Write(b []byte) (int, error) {
+	const syncBytes = 4 << 20
+	n, err := w.file.Write(b)
+	w.size += int64(n)
+	if w.unsynced += n; err == nil && w.unsynced >= syncBytes {
+		w.unsynced = 0
+		err = w.Sync()
+	}
+	if !w.store.journal.failed.Load() { // a rollback waits for us
+		w.pace.spend(n, w.store.stop)
+	}
+	return n, err
 }
 
 func (w *snapshotWriter) writeSpace(sp *space, start uint64) error {

@@ -35,11 +35,19 @@ type space struct {
 	armedAt    int64
 	maxVersion uint64
 
+	known   bool  // it was loaded before
+	tail    *tail // where the journal has records of a space that is not in memory
+	counted int64 // its part of Store.memory
+	// fileBytes is the size of the snapshot file, once it was read or written.
+	fileBytes atomic.Int64
+	// used is when the space was used last, in Unix ms, give or take touchEvery.
+	used atomic.Int64
 	// lastSeq is the newest journal record of the space.
 	lastSeq atomic.Uint64
-	// dirtySince is the oldest record that the snapshot file does not include;
-	// 0 when it includes all. Written under mu.
+	// dirtySince is no later than the oldest record that the snapshot file does
+	// not include; 0 when it includes all. See dirtyList.
 	dirtySince atomic.Uint64
+	dirtyPos   int // place in dirtyList plus one; guarded by its lock
 }
 
 func (sp *space) journaled() bool { return sp.db == storage.Durable && sp.store.journal != nil }
@@ -66,16 +74,26 @@ func (sp *space) seq() storage.Seq {
 var txPool = sync.Pool{New: func() any { return new(tx) }}
 
 // View runs fn under the space's read lock. Errors: storage.ErrClosed,
-// storage.ErrDropped, the context's and fn's.
+// storage.ErrDropped, storage.ErrDamaged, the context's and fn's.
 func (sp *space) View(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	sp.mu.RLock()
-	defer sp.mu.RUnlock()
-	if err := sp.usable(); err != nil {
-		return 0, err
+	for {
+		sp.mu.RLock()
+		err := sp.usable()
+		if err == nil && sp.loaded {
+			break
+		}
+		sp.mu.RUnlock()
+		if err == nil {
+			err = sp.load(true)
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
+	defer sp.mu.RUnlock()
 	t := txPool.Get().(*tx)
 	t.begin(sp, false)
 	defer t.release()
@@ -84,7 +102,8 @@ func (sp *space) View(ctx context.Context, _ []string, fn func(storage.Tx) error
 }
 
 // Update runs fn under the space's write lock. Errors: storage.ErrClosed,
-// storage.ErrDropped, storage.ErrWriteFailed, the context's and fn's.
+// storage.ErrDropped, storage.ErrWriteFailed, storage.ErrDamaged, the context's
+// and fn's.
 func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -105,6 +124,11 @@ func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, ended []str
 	defer sp.mu.Unlock()
 	if err := sp.usable(); err != nil {
 		return 0, nil, err
+	}
+	if !sp.loaded {
+		if err := sp.loadLocked(); err != nil {
+			return 0, nil, err
+		}
 	}
 	t := txPool.Get().(*tx)
 	t.begin(sp, true)

@@ -54,10 +54,23 @@ type Store struct {
 	// unsettled holds tenants whose directory may have changed right before the
 	// last process died, without an fsync. Guarded by compacting after the start.
 	unsettled map[string]struct{}
-	// compacting lets one compaction run at a time.
+	// compacting lets one snapshot be made at a time, and no segment be deleted
+	// meanwhile.
 	compacting sync.Mutex
-	compact    chan struct{}
-	broke      chan struct{} // asks for a rollback
+	// dirty knows which spaces need a snapshot.
+	dirty dirtyList
+	// snapshotBytes is how large all snapshots are together, more or less.
+	snapshotBytes atomic.Int64
+	// replayed is the newest record that the start found.
+	replayed uint64
+
+	residents residents
+	memory    atomic.Int64 // bytes that spaces take, as counted
+	crowded   atomic.Bool  // spaces in use are over MaxMemory
+	crowd     chan struct{}
+
+	compact chan struct{}
+	broke   chan struct{} // asks for a rollback
 
 	stop chan struct{}
 	work sync.WaitGroup
@@ -79,6 +92,7 @@ func Open(opts Options) (*Store, error) {
 		unsettled: make(map[string]struct{}),
 		compact:   make(chan struct{}, 1),
 		broke:     make(chan struct{}, 1),
+		crowd:     make(chan struct{}, 1),
 		stop:      make(chan struct{}),
 	}
 	for db := range s.spaces {
@@ -98,6 +112,9 @@ func Open(opts Options) (*Store, error) {
 		s.spawn(func() { s.journal.run(s.stop) })
 		s.spawn(s.compactor)
 		s.spawn(s.mender)
+	}
+	if !opts.manual && (opts.IdleTimeout > 0 || opts.MaxMemory > 0) {
+		s.spawn(s.unloader)
 	}
 	s.spawn(func() { s.sweeper.run(s.stop) })
 	return s, nil
@@ -165,7 +182,7 @@ func (s *Store) Namespace(ctx context.Context, db int, id storage.ID) (storage.N
 				continue
 			}
 		}
-		if err := sp.load(); err != nil {
+		if err := sp.load(true); err != nil {
 			return nil, err
 		}
 		return sp, nil
@@ -189,41 +206,8 @@ func (s *Store) spaceFor(db int, id storage.ID) *space {
 	sp.head = appendName([]byte{byte(kindBatch)}, id)
 	sp.renumber()
 	sp.id = sp.number
-	sp.reset()
 	s.spaces[db][id] = sp
 	return sp
-}
-
-// load reads the space's snapshot at first use. It is tried again after an
-// error.
-func (sp *space) load() error {
-	sp.mu.RLock()
-	loaded := sp.loaded
-	sp.mu.RUnlock()
-	if loaded {
-		return nil
-	}
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	if sp.loaded || sp.dropped.Load() {
-		return nil // a dropped space says so at its first use
-	}
-	if !sp.journaled() {
-		sp.loaded = true
-		return nil
-	}
-	if err := sp.loadSnapshot(); err != nil {
-		return err
-	}
-	err := sp.checkAge(sp.store.journal.newest())
-	if err == nil {
-		err = sp.indexAll()
-	}
-	if err != nil {
-		sp.loaded = false
-		sp.reset()
-	}
-	return err
 }
 
 // Wait returns when everything up to seq is written, under SyncAlways durable.

@@ -147,7 +147,7 @@ type swept struct {
 func (sp *space) sweep(limit int) (done swept) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if sp.usable() != nil {
+	if sp.usable() != nil || !sp.loaded {
 		return swept{}
 	}
 	began := time.Now()
@@ -178,6 +178,7 @@ func (sp *space) sweep(limit int) (done swept) {
 	if len(sp.items) == 0 {
 		sp.reset() // Go's maps never shrink
 	}
+	sp.account()
 	if err := sp.shard.apply(changes, a); err != nil {
 		sp.store.log.Error("index: expired rows could not be removed", "namespace", sp.name.String(), "error", err)
 		done.more = false

@@ -62,6 +62,7 @@ const inlineClear = 1024
 func (t *tx) begin(sp *space, writable bool) {
 	t.sp, t.writable = sp, writable
 	t.now = sp.store.clock()
+	sp.touch(t.now)
 }
 
 // release empties the transaction and gives it back to the pool.
@@ -271,10 +272,12 @@ func (t *tx) commit() error {
 		sp.store.sweeper.removeRows(sp.shard, prefix)
 	}
 	if record {
-		seq := sp.store.journal.append(sp.head, t.ops)
-		sp.lastSeq.Store(seq)
-		sp.dirtySince.CompareAndSwap(0, seq)
+		if sp.dirtySince.Load() == 0 {
+			sp.store.dirty.mark(sp)
+		}
+		sp.lastSeq.Store(sp.store.journal.append(sp.head, t.ops))
 	}
+	sp.account()
 	return nil
 }
 
