@@ -233,7 +233,10 @@ func TestUnloadUnderLoad(t *testing.T) {
 	got := make(map[string]string)
 	for db, id := range ids[:2] {
 		_, err := namespace(t, c, id).View(t.Context(), nil, func(tx storage.Tx) error {
-			return tx.Ascend("", func(key string, e storage.Entry) bool { got[fmt.Sprintf("%d/%s", db, key)] = string(e.Value); return true })
+			return tx.Ascend("", func(key string, e storage.Entry) bool {
+				got[fmt.Sprintf("%d/%s", db, key)] = string(e.Value)
+				return true
+			})
 		})
 		require.NoError(t, err)
 	}
