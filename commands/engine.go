@@ -37,6 +37,7 @@ type ServerInfo struct {
 	Port       int    // TCP port of the RESP door
 	ConfigFile string // path of the configuration file, or empty
 	AppendSync string // always, everysec or no
+	MaxMemory  int64  // bytes; 0 is no limit
 	// StoreStats returns further "field:value" lines for INFO's persistence
 	// section; may be nil.
 	StoreStats func() []string

@@ -137,7 +137,7 @@ func (r *report) memory() {
 			r.size("used_memory_rss", m.resident)
 			r.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(m.resident)/float64(max(1, m.used))))
 		}
-		r.size("maxmemory", 0)
+		r.size("maxmemory", r.call.Engine.server.MaxMemory)
 		r.field("maxmemory_policy", "noeviction")
 		r.field("mem_allocator", "go")
 		return

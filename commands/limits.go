@@ -6,6 +6,7 @@ import (
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/storage"
 )
 
 // This file is the one place where a namespace's limits are judged. Keys are
@@ -91,6 +92,25 @@ func checkGrowth(l *auth.Limits, db int, s *stage) error {
 		return kverr.Newf(kverr.CapReached, "database %d of the namespace holds %d of %d bytes; %d more are refused",
 			db, before.Bytes, maxBytes, after.Bytes-before.Bytes).
 			WithHint("delete unused keys or set a TTL")
+	}
+	return nil
+}
+
+// checkMemory refuses the staged writes of a command that would add keys or
+// bytes while the store has no memory for more. Redis refuses whatever might
+// grow; here, as at a namespace's cap, what does not grow goes on.
+func (e *Engine) checkMemory(s *stage) error {
+	bounded, ok := e.store.(storage.Bounded)
+	if !ok {
+		return nil
+	}
+	full := bounded.MayGrow()
+	if full == nil {
+		return nil
+	}
+	before, after := s.base.Usage(), s.Usage()
+	if after.Keys > before.Keys || after.Bytes > before.Bytes {
+		return full
 	}
 	return nil
 }

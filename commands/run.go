@@ -336,7 +336,11 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 	}
 	if c.Cmd.has(Grows) {
 		for db := from; db <= to; db++ {
-			if err := checkGrowth(c.Limits, db, &r.stages[db]); err != nil {
+			err := checkGrowth(c.Limits, db, &r.stages[db])
+			if err == nil {
+				err = r.engine.checkMemory(&r.stages[db])
+			}
+			if err != nil {
 				return err, nil
 			}
 		}

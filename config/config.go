@@ -38,6 +38,9 @@ type Config struct {
 	AppendFsync        Fsync  // when the journal is synced to disk
 	JournalSegmentSize int64  // bytes after which the journal starts a new file
 
+	MaxMemory        int64         // bytes that the data in memory may take; 0 is no limit
+	SpaceIdleTimeout time.Duration // unused namespaces leave memory after it; 0 is never
+
 	LogLevel LogLevel // least severe level that is logged
 	LogFile  string   // path; empty is standard error
 

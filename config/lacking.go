@@ -10,7 +10,7 @@ const (
 	whyNoCluster = "a Cubby server does not join a cluster; remove the line"
 	whyNoACL     = "tokens say who may do what, and requirepass is the admin's password"
 	whyNoModules = "there are no modules; remove the line"
-	whyNoEvict   = "nothing is evicted; max-keys and max-bytes limit each namespace"
+	whyNoEvict   = "nothing is evicted: cold namespaces leave memory for the disk at maxmemory, and max-keys and max-bytes limit each namespace"
 	whyNoTypes   = "values are strings or JSON, there is no such type to tune; remove the line"
 	whyNoTuning  = "Cubby looks after memory, threads and background work itself; remove the line"
 	whyNoDaemon  = "Cubby runs in the foreground, under systemd or in a container; remove the line"
@@ -34,7 +34,7 @@ var lacking = []struct {
 	{"aclfile user acl-pubsub-default acllog-max-len", whyNoACL},
 	{"rename-command", "a token's scope says which commands a client may use"},
 	{"loadmodule enable-module-command", whyNoModules},
-	{"maxmemory maxmemory-policy maxmemory-samples maxmemory-eviction-tenacity lfu-*", whyNoEvict},
+	{"maxmemory-policy maxmemory-samples maxmemory-eviction-tenacity lfu-*", whyNoEvict},
 	{"maxmemory-clients", "client-query-buffer-limit, client-output-buffer-limit and maxclients bound what clients use"},
 	{"list-* hash-* set-max-* zset-* stream-* hll-*", whyNoTypes},
 	{"activedefrag active-defrag-* activerehashing active-expire-effort lazyfree-* jemalloc-bg-thread hz dynamic-hz io-threads io-threads-do-reads server_cpulist bio_cpulist bgsave_cpulist oom-score-adj oom-score-adj-values disable-thp", whyNoTuning},

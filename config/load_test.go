@@ -105,7 +105,7 @@ func TestErrorsGolden(t *testing.T) {
 		strings.Repeat("x", 70),
 		// Redis's names
 		"save 900 1", "APPENDONLY yes", "databases 16", "replicaof 10.0.0.1 6379", "cluster-enabled yes", "aclfile /etc/users.acl",
-		"rename-command FLUSHALL \"\"", "loadmodule /m.so", "maxmemory 1gb", "maxmemory-policy allkeys-lru", "hash-max-listpack-entries 512",
+		"rename-command FLUSHALL \"\"", "loadmodule /m.so", "maxmemory-policy allkeys-lru", "hash-max-listpack-entries 512",
 		"io-threads 4", "daemonize yes", "syslog-enabled yes", "tls-port 6380", "slowlog-max-len 128", "tcp-backlog 511", "search.timeout 500",
 		// values
 		"port", "port 1 2", "port abc", "port 65536", "port -1", "port 007", "port +1", "port 99999999999999999999",

@@ -81,6 +81,14 @@ func serverRows() []directive {
 		{Directive{Name: "journal-segment-size", Group: "Data", Default: "64mb",
 			Doc: "The journal starts a new file after this much. Smaller files free space sooner, larger ones are fewer."},
 			number[int64]{func(c *Config) *int64 { return &c.JournalSegmentSize }, mb, 4 * gb, true}},
+		{Directive{Name: "space-idle-timeout", Group: "Data", Default: "3600", Zero: "never",
+			Doc: "A namespace that nobody has used for this long leaves memory; its next use reads it from disk. Database 1 always stays."},
+			duration{func(c *Config) *time.Duration { return &c.SpaceIdleTimeout }, time.Second, 0, maxTime}},
+		{Directive{Name: "maxmemory", Group: "Data", Default: "0", Zero: "no limit",
+			Doc: "The most memory for data, keys and their upkeep counted. Beyond it the namespaces that were not used for the longest time leave memory; " +
+				"nothing is ever evicted. When those in use are too large by themselves, commands that add keys or bytes are answered with OOM. " +
+				"The process takes more than this: leave it as much again."},
+			number[int64]{func(c *Config) *int64 { return &c.MaxMemory }, 0, math.MaxInt64, true}},
 		{Directive{Name: "shutdown-timeout", Group: "Data", Default: "10", Zero: "do not wait", Live: true,
 			Doc: "How long a stop waits for running requests and their replies. Answered writes are kept in any case."},
 			duration{func(c *Config) *time.Duration { return &c.ShutdownTimeout }, time.Second, 0, maxTime}},

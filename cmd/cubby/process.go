@@ -95,7 +95,10 @@ func (p *process) openStore() error {
 	case config.FsyncEverySec:
 	}
 	var err error
-	p.store, err = bunt.Open(bunt.Options{Dir: c.Dir, Sync: sync, SegmentBytes: c.JournalSegmentSize, Log: p.log})
+	p.store, err = bunt.Open(bunt.Options{
+		Dir: c.Dir, Sync: sync, SegmentBytes: c.JournalSegmentSize,
+		IdleTimeout: c.SpaceIdleTimeout, MaxMemory: c.MaxMemory, Log: p.log,
+	})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
 		return fmt.Errorf("the data directory %s is in use by another server; stop it, or choose another with '--dir PATH'", c.Dir)
@@ -149,6 +152,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 			Port:       p.config.Port,
 			ConfigFile: p.file,
 			AppendSync: string(p.config.AppendFsync),
+			MaxMemory:  p.config.MaxMemory,
 			StoreStats: p.storeStats,
 			Shutdown:   stop,
 		},
@@ -168,6 +172,9 @@ func (p *process) storeStats() []string {
 		fmt.Sprintf("cubby_journal_segments:%d", s.JournalSegments),
 		fmt.Sprintf("cubby_journal_last_sync:%d", s.LastSync),
 		fmt.Sprintf("cubby_spaces_loaded:%d", s.Spaces),
+		fmt.Sprintf("cubby_spaces_unloaded:%d", s.Unloaded),
+		fmt.Sprintf("cubby_spaces_memory:%d", s.Memory),
+		fmt.Sprintf("cubby_purge_lag_ms:%d", s.PurgeLag.Milliseconds()),
 	}
 }
 
