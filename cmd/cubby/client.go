@@ -34,14 +34,23 @@ type target struct {
 	passwordFile string
 	dir          string
 	json         bool
+	ownDir       bool // the command's --dir is something else
 }
 
 // addFlags gives a command the flags of every command that talks to a server.
 func (t *target) addFlags(cmd *cobra.Command) {
+	t.addServerFlags(cmd)
+	t.ownDir = false
+	cmd.PersistentFlags().StringVar(&t.dir, "dir", defaultDir, "the server's data directory, for the password that it generated")
+}
+
+// addServerFlags is addFlags without --dir, for commands where that is
+// something else.
+func (t *target) addServerFlags(cmd *cobra.Command) {
+	t.dir, t.ownDir = defaultDir, true
 	f := cmd.PersistentFlags()
 	f.StringVar(&t.addr, "addr", "127.0.0.1:6379", "the server: host:port, or the path of its unix socket")
-	f.StringVar(&t.passwordFile, "password-file", "", "file with the admin's password (default: $"+passwordVar+", else admin.password in --dir)")
-	f.StringVar(&t.dir, "dir", defaultDir, "the server's data directory, for the password that it generated")
+	f.StringVar(&t.passwordFile, "password-file", "", "file with the admin's password (default: $"+passwordVar+", else admin.password in the data directory)")
 	f.BoolVar(&t.json, "json", false, "print JSON")
 }
 
@@ -57,8 +66,11 @@ func (t *target) password(env environment) (password, source string, err error) 
 	path := filepath.Join(t.dir, passwordName)
 	password, err = readPassword(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", "", fmt.Errorf("the admin's password is needed: set $%s, or use --password-file, or --dir with the server's data directory (there is no %s)",
-			passwordVar, path)
+		orDir := ", or --dir with the server's data directory"
+		if t.ownDir {
+			orDir = ""
+		}
+		return "", "", fmt.Errorf("the admin's password is needed: set $%s, or use --password-file%s (there is no %s)", passwordVar, orDir, path)
 	}
 	return password, path, err
 }
@@ -70,7 +82,10 @@ type adminClient struct {
 	source string // of the password
 }
 
-func (t *target) connect(env environment) (*adminClient, error) {
+func (t *target) connect(env environment) (*adminClient, error) { return t.connectWith(env, nil) }
+
+// connectWith runs prepare on each new connection after it signed in.
+func (t *target) connectWith(env environment, prepare func(context.Context, *redis.Conn) error) (*adminClient, error) {
 	password, source, err := t.password(env)
 	if err != nil {
 		return nil, err
@@ -96,6 +111,7 @@ func (t *target) connect(env environment) (*adminClient, error) {
 		DialTimeout:              5 * time.Second,
 		ReadTimeout:              answerTime,
 		DisableIdentity:          true,
+		OnConnect:                prepare,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})}, nil
 }

@@ -17,6 +17,7 @@ type environment struct {
 	out, err    io.Writer
 	getenv      func(string) string
 	interactive bool // a person answers at in
+	watched     bool // a person looks at err
 }
 
 // say prints what was asked for. That it could not be printed is an error: a
@@ -82,7 +83,8 @@ opens one private namespace, inside limits that the platform sets.
 	root.SetErr(env.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	group(root, newServe(env), newApp(env), newToken(env), newTenant(env), newVersion(env))
+	group(root, newServe(env), newApp(env), newToken(env), newTenant(env),
+		newCheck(env), newBackup(env), newRestore(env), newExport(env), newImport(env), newVersion(env))
 	return root
 }
 

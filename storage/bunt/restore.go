@@ -31,9 +31,7 @@ func Restore(ctx context.Context, file, dir string, o VerifyOptions) (info stora
 		return info, nil, err
 	}
 	meter := &meter{ctx: ctx, total: 2 * stat.Size(), progress: o.Progress}
-	seen := make(map[string]bool)
-	info, err = readArchive(file, meter.of(f), func(name string) error { return checkArchived(name, seen) }, func([]byte) error { return nil })
-	if err != nil {
+	if info, err = checkBackup(file, meter.of(f)); err != nil {
 		return info, nil, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -217,4 +215,20 @@ func (m *meter) Read(b []byte) (int, error) {
 		m.progress(min(m.done, m.total), m.total)
 	}
 	return n, err
+}
+
+// VerifyBackup reads a backup and checks everything in it. Errors:
+// storage.ErrDamaged, the system's, the context's.
+func VerifyBackup(ctx context.Context, file string) (storage.BackupInfo, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return storage.BackupInfo{}, err
+	}
+	defer f.Close()
+	return checkBackup(file, &meter{ctx: ctx, in: f})
+}
+
+func checkBackup(file string, r io.Reader) (storage.BackupInfo, error) {
+	seen := make(map[string]bool)
+	return readArchive(file, r, func(name string) error { return checkArchived(name, seen) }, func([]byte) error { return nil })
 }
