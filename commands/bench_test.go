@@ -70,3 +70,31 @@ func BenchmarkEngine(b *testing.B) {
 		}
 	}
 }
+
+// TestHotPathAllocatesNextToNothing guards what the benchmarks show: a GET
+// allocates nothing, a SET its value.
+func TestHotPathAllocatesNextToNothing(t *testing.T) {
+	store, err := bunt.Open(bunt.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Close()) }()
+	c := newHarnessOn(t, store, nil).open()
+	out := resp.NewWriter(resp.V2)
+	run := func(words ...string) float64 {
+		batch := make([]Request, 16)
+		for i := range batch {
+			for _, w := range words {
+				batch[i].Argv = append(batch[i].Argv, []byte(w))
+			}
+		}
+		return testing.AllocsPerRun(200, func() {
+			out.Reset()
+			if n, _ := c.e.Do(context.Background(), c.s, batch, out); n != len(batch) {
+				t.Errorf("ran %d", n)
+			}
+		}) / float64(len(batch))
+	}
+	require.LessOrEqual(t, run("SET", "k", "some value"), 1.2)
+	require.LessOrEqual(t, run("SET", "k", "some value", "EX", "100"), 1.2)
+	require.LessOrEqual(t, run("GET", "k"), 0.1)
+	require.LessOrEqual(t, run("INCR", "n"), 1.2)
+}
