@@ -78,6 +78,8 @@ var otherThanRedis = map[string]map[int]string{
 	"rename":          {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"renamenx":        {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"copy":            {8: "one specification for both keys"},
+	"move":            {2: "the other database has its own cap"},
+	"bitop":           {8: "one specification for all keys"},
 }
 
 func TestCommandInfoIsRedis(t *testing.T) {

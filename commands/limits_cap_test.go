@@ -35,11 +35,17 @@ var capCases = []struct {
 	{"DECRBY new 2", "DECRBY n 2", 1},
 	{"INCRBYFLOAT new 2", "INCRBYFLOAT n 2", 1},
 	{"COPY a new", "COPY a b REPLACE", 1},
+	{"MSETEX 2 a 1 new 2", "MSETEX 2 a 1 b 2 EX 100", 1},
+	{"MSETEX 2 new 1 new2 2 NX", "MSETEX 2 new 1 new2 2 XX", 2},
+	{"SETBIT new 0 1", "SETBIT a 100 1", 1},
+	{"BITFIELD new SET u8 0 1", "BITFIELD new GET u8 0", 1},
+	{"BITOP OR new a b", "BITOP OR a a b", 1},
+	{"RESTORE new 0 " + aged("\x00\x01v", 6), "RESTORE a 0 " + aged("\x00\x01v", 6) + " REPLACE", 1},
 }
 
 // never are commands that are flagged as growing for the bytes of another
-// name alone; they add no key.
-var never = []string{"RENAME a new", "RENAMENX a new", "RENAME a b"}
+// name, or for the other database, alone; they add no key to this one.
+var never = []string{"RENAME a new", "RENAMENX a new", "RENAME a b", "MOVE a 1"}
 
 func TestTheCapStopsNewKeysOnly(t *testing.T) {
 	for _, tc := range capCases {
@@ -77,7 +83,7 @@ func TestEveryGrowingCommandMeetsTheCap(t *testing.T) {
 	for _, line := range never {
 		tested[strings.ToLower(strings.Fields(line)[0])] = true
 	}
-	for _, rows := range [][]*Command{stringRows(), counterRows(), keyRows(), expireRows(), scanRows(), txnRows(), connRows()} {
+	for _, rows := range redisFamilies() {
 		for _, row := range rows {
 			if row.has(Grows) && !tested[row.Name] {
 				t.Errorf("%s may add keys: add it to capCases", row.Name)
@@ -147,6 +153,19 @@ func TestPipelinesMeetTheCapCommandByCommand(t *testing.T) {
 	for i, want := range []string{"+OK", "-CAP", "+OK", "-CAP", ":1", ":1", "$1\r\n1"} {
 		require.True(t, strings.HasPrefix(replies[i], want), "%d: %q", i, replies[i])
 	}
+}
+
+func TestMoveMeetsTheCapOfTheOtherDatabase(t *testing.T) {
+	c := newHarness(t).limited(func(l *auth.Limits) { l.MaxKeys = [2]int64{2, 1}; l.MaxBytes[1] = 5 })
+	c.run("MSET a 1 b 123456")
+	require.Equal(t, "-CAP_REACHED database 1 of the namespace holds 0 of 5 bytes; 7 more are refused (hint: delete unused keys or set a TTL)", c.run("MOVE b 1"))
+	require.Equal(t, ":1", c.run("MOVE a 1"))
+	require.Equal(t, "-CAP_REACHED database 1 of the namespace holds 1 of 1 keys; 1 more are refused (hint: delete unused keys or set a TTL)", c.run("SET c 1", "MOVE c 1"))
+	require.Equal(t, ":2", c.run("DBSIZE"), "what was refused stays")
+	// The durable database wants a TTL of at least 60 s, the other does not.
+	require.Equal(t, "-BAD_INPUT the TTL of 30 s is out of bounds; allowed are 60 s to 31536000 s", c.run("SELECT 1", "EXPIRE a 30", "SELECT 0", "DEL b c", "SELECT 1", "MOVE a 0"))
+	require.Equal(t, ":1", c.run("EXPIRE a 60", "MOVE a 0"))
+	require.Equal(t, ":60", c.run("SELECT 0", "TTL a"))
 }
 
 func TestCopyMeetsTheCapOfTheOtherDatabase(t *testing.T) {

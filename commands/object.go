@@ -107,7 +107,7 @@ func runObjectHelp(c *Call) error {
 // entryOverhead is what an entry takes in memory beside the bytes of its key,
 // which two places hold, and of its value: headers, the map's slot, the row of
 // the index. TestMemoryUsageIsHonest measures it.
-const entryOverhead = 200
+const entryOverhead = 190
 
 func runMemoryUsage(c *Call) error {
 	for i := 3; i < c.argc(); i++ {

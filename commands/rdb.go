@@ -14,6 +14,8 @@ import (
 const (
 	rdbVersion    = 10 // of Redis 7.0
 	rdbTypeString = 0
+	rdbTypeNone   = 8     // means nothing
+	rdbTypeLast   = 19    // of version 10
 	rdbFooter     = 2 + 8 // version and checksum
 )
 
@@ -86,10 +88,10 @@ func readDump(payload []byte, limit int) ([]byte, error) {
 		binary.LittleEndian.Uint64(payload[body+2:]) != rdbChecksum(payload[:body+2]) {
 		return nil, errRDBFooter
 	}
-	if body == 0 {
+	switch {
+	case body == 0 || payload[0] == rdbTypeNone || payload[0] > rdbTypeLast:
 		return nil, errRDBData
-	}
-	if payload[0] != rdbTypeString {
+	case payload[0] != rdbTypeString:
 		return nil, errRDBType
 	}
 	r := rdbReader{rest: payload[1:body]}

@@ -228,11 +228,12 @@ func (g *generator) write() []string {
 func (g *generator) move() []string {
 	from, to := g.key(), g.key()
 	return pick(g, []string{"RENAME", from, to}, []string{"RENAMENX", from, to}, []string{"COPY", from, to}, []string{"COPY", from, to, "REPLACE"},
-		[]string{"COPY", from, to, "DB", g.integer(), "REPLACE"}, []string{"DEL", from}, []string{"DEL", from, to}, []string{"UNLINK", from, to, from})
+		[]string{"COPY", from, to, "DB", g.integer(), "REPLACE"}, []string{"MOVE", from, pick(g, "1", "1", "0", "x")},
+		[]string{"BITOP", pick(g, "AND", "XOR"), from, to, g.key()}, []string{"DEL", from}, []string{"DEL", from, to}, []string{"UNLINK", from, to, from})
 }
 
 func (g *generator) read() []string {
 	key := g.key()
 	return pick(g, []string{"GET", key}, []string{"GET", key}, []string{"STRLEN", key}, []string{"GETRANGE", key, g.integer(), g.integer()},
-		[]string{"SUBSTR", key, "0", "-1"}, []string{"TYPE", key}, []string{"TOUCH", key, key}, []string{"EXISTS", key}, []string{"TTL", key})
+		[]string{"SUBSTR", key, "0", "-1"}, []string{"BITCOUNT", key}, []string{"LCS", key, "n", "LEN"}, []string{"TYPE", key}, []string{"TOUCH", key, key}, []string{"EXISTS", key}, []string{"TTL", key})
 }
