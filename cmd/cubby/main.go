@@ -16,5 +16,6 @@ func main() {
 		err:         os.Stderr,
 		getenv:      os.Getenv,
 		interactive: term.IsTerminal(int(os.Stdin.Fd())),
+		watched:     term.IsTerminal(int(os.Stderr.Fd())),
 	}, os.Args[1:]))
 }

@@ -104,7 +104,6 @@ func BackupDir(ctx context.Context, dir string, w io.Writer, o VerifyOptions) (s
 	if err != nil {
 		return info, err
 	}
-	defer s.close()
 	if len(report.Damage) > 0 {
 		return info, &report.Damage[0]
 	}

@@ -44,29 +44,23 @@ func (s *survey) contents(sp *surveyed, values bool) (*contents, error) {
 			s.journalDamage(sp.id.String(), sp.snapshot, 0, "it includes journal record %d, but the journal ends at %d: journal files are missing", c.seq, s.last)
 		}
 	}
-	included := c.seq
-	var buf []byte
-	for _, ref := range sp.records {
-		var rec record
-		var err error
-		if rec, buf, err = s.readRecord(ref, buf); err != nil {
-			return nil, fmt.Errorf("%s changed while it was read: %w", s.segments[ref.segment].path, err)
-		}
-		s.advance(int64(ref.size))
-		if rec.seq <= included {
-			continue
-		}
+	err := sp.records.read(systemFS{}, c.seq, func(rec record) {
+		s.advance(int64(recordHeader + len(rec.ops)))
 		c.seq = rec.seq
 		if rec.kind == kindDrop {
 			clear(c.items)
 		}
 		for ops := rec.ops; len(ops) > 0; {
-			var o op
-			if o, ops, err = readOp(ops); err != nil {
-				return nil, err
+			o, rest, err := readOp(ops)
+			if err != nil {
+				return // never: decodeRecord has read it
 			}
 			c.apply(o, values)
+			ops = rest
 		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the journal changed while it was read: %w", err)
 	}
 	return c, nil
 }

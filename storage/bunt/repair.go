@@ -39,7 +39,6 @@ func Repair(ctx context.Context, dir string, o VerifyOptions) (*RepairReport, er
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
 	result := &RepairReport{Found: found, Kept: found.Namespaces}
 	if len(found.Damage) == 0 {
 		return result, nil
@@ -49,7 +48,7 @@ func Repair(ctx context.Context, dir string, o VerifyOptions) (*RepairReport, er
 		return nil, err
 	}
 	result.Aside, result.Moved = r.aside, r.moved
-	again, err := newSurveyReport(ctx, dir, o)
+	_, again, err := verify(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +57,6 @@ func Repair(ctx context.Context, dir string, o VerifyOptions) (*RepairReport, er
 	}
 	result.Kept = again.Namespaces
 	return result, nil
-}
-
-// newSurveyReport is verify for those who want the report alone.
-func newSurveyReport(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
-	s, report, err := verify(ctx, dir, o)
-	if err != nil {
-		return nil, err
-	}
-	s.close()
-	return report, nil
 }
 
 type repair struct {
@@ -97,7 +86,7 @@ func (r *repair) run(ctx context.Context) error {
 			return err
 		}
 		sp := r.spaces[id]
-		if sp.damaged || r.journal && len(sp.records) > 0 {
+		if sp.damaged || r.journal && len(sp.records.pieces) > 0 {
 			if err := r.rewrite(sp); err != nil {
 				return fmt.Errorf("%s: %w", id, err)
 			}

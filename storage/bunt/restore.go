@@ -47,11 +47,10 @@ func Restore(ctx context.Context, file, dir string, o VerifyOptions) (info stora
 	if err := extract(file, meter.of(f), work); err != nil {
 		return info, nil, err
 	}
-	s, report, err := verify(ctx, work, VerifyOptions{Now: o.Now})
+	_, report, err = verify(ctx, work, VerifyOptions{Now: o.Now})
 	if err != nil {
 		return info, nil, err
 	}
-	s.close()
 	if len(report.Damage) > 0 {
 		return info, nil, &report.Damage[0]
 	}

@@ -18,8 +18,8 @@ import (
 // readable records of the journal, in order, and the snapshots. It is made
 // offline, under the directory's lock.
 //
-// Memory: one segment at a time, and a few bytes per journal record to find it
-// again. Contents are looked at one namespace at a time (contents.go).
+// Memory: one segment at a time, and some five bytes per journal record to find
+// it again (tail.go). Contents are looked at one namespace at a time (contents.go).
 type survey struct {
 	dir      string
 	segments []segment
@@ -31,8 +31,7 @@ type survey struct {
 	bytes       int64  // of the journal
 	version     uint64 // highest seen in a header
 	salt        uint32
-	salted      bool               // salt is known
-	files       map[int32]*os.File // segments that are open
+	salted      bool // salt is known
 
 	damage  []Damage
 	notes   []string
@@ -62,15 +61,9 @@ func (d *Damage) Error() string {
 type surveyed struct {
 	id       storage.ID
 	snapshot string // path, or empty
-	records  []recordRef
-	damaged  bool // the snapshot is not wholly readable
-}
-
-// recordRef says where a record is.
-type recordRef struct {
-	segment int32
-	size    uint32
-	off     int64
+	records  tail
+	lastOff  int64 // of the last piece of records
+	damaged  bool  // the snapshot is not wholly readable
 }
 
 // errNotData tells that a directory is none of ours.
@@ -92,7 +85,7 @@ func takeDir(dir string) (*os.File, error) {
 
 // newSurvey reads the journal and lists the snapshots. Damage is no error.
 func newSurvey(ctx context.Context, dir string, step func(done, total int64)) (*survey, error) {
-	s := &survey{dir: dir, spaces: make(map[storage.ID]*surveyed), files: make(map[int32]*os.File), step: step}
+	s := &survey{dir: dir, spaces: make(map[storage.ID]*surveyed), step: step}
 	snapshots, err := listSnapshots(dir, func(path string) { s.note("%s is no file of Cubby's and was ignored", path) })
 	if err != nil {
 		return nil, err
@@ -288,10 +281,11 @@ func (s *survey) segment(i int) error {
 // readRecords walks a segment, over damage to the next record that is intact.
 func (s *survey) readRecords(i int, b []byte, salt uint32, isLast bool) {
 	path := s.segments[i].path
+	in := &tailSegment{path: path, salt: salt, size: int64(len(b))}
 	for off := min(segmentHeader, len(b)); off < len(b); {
 		rec, n, err := decodeRecord(b[off:], salt)
 		if err == nil && rec.seq == s.last+1 {
-			s.keep(i, off, n, rec)
+			s.keep(in, off, rec)
 			off += n
 			continue
 		}
@@ -309,7 +303,7 @@ func (s *survey) readRecords(i int, b []byte, salt uint32, isLast bool) {
 		rec, n, _ = decodeRecord(b[next:], salt)
 		s.journalDamage(s.hint(b[off:]), path, off, "%v; %s lost", err, lostRecords(s.last+1, rec.seq-1))
 		s.last = rec.seq - 1
-		s.keep(i, next, n, rec)
+		s.keep(in, next, rec)
 		off = next + n
 	}
 }
@@ -324,9 +318,13 @@ func lostRecords(from, to uint64) string {
 	return fmt.Sprintf("records %d to %d are", from, to)
 }
 
-func (s *survey) keep(i, off, size int, rec record) {
+func (s *survey) keep(in *tailSegment, off int, rec record) {
 	sp := s.space(rec.name)
-	sp.records = append(sp.records, recordRef{int32(i), uint32(size), int64(off)})
+	if n := len(sp.records.pieces); n == 0 || sp.records.pieces[n-1].segment != in {
+		sp.records.pieces = append(sp.records.pieces, tailPiece{segment: in})
+		sp.lastOff = 0
+	}
+	sp.records.pieces[len(sp.records.pieces)-1].note(rec.seq, int64(off), &sp.lastOff)
 	s.last = rec.seq
 	s.records++
 }
@@ -364,30 +362,4 @@ func (s *survey) findSalt() error {
 		}
 	}
 	return nil
-}
-
-// readRecord reads a record again; it points into buf, which is returned for
-// the next one.
-func (s *survey) readRecord(ref recordRef, buf []byte) (record, []byte, error) {
-	f := s.files[ref.segment]
-	if f == nil {
-		var err error
-		if f, err = os.Open(s.segments[ref.segment].path); err != nil {
-			return record{}, buf, err
-		}
-		s.files[ref.segment] = f
-	}
-	buf = slices.Grow(buf[:0], int(ref.size))[:ref.size]
-	if _, err := f.ReadAt(buf, ref.off); err != nil {
-		return record{}, buf, err
-	}
-	rec, _, err := decodeRecord(buf, s.salt)
-	return rec, buf, err
-}
-
-// close lets go of the files.
-func (s *survey) close() {
-	for _, f := range s.files {
-		_ = f.Close()
-	}
 }

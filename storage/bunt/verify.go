@@ -54,15 +54,11 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (*Report, error) {
 		return nil, err
 	}
 	defer lock.Close()
-	s, report, err := verify(ctx, dir, o)
-	if err != nil {
-		return nil, err
-	}
-	s.close()
-	return report, nil
+	_, report, err := verify(ctx, dir, o)
+	return report, err
 }
 
-// verify is Verify for callers that hold the lock. They close the survey.
+// verify is Verify for callers that hold the lock.
 func verify(ctx context.Context, dir string, o VerifyOptions) (*survey, *Report, error) {
 	s, err := newSurvey(ctx, dir, o.Progress)
 	if err != nil {
@@ -71,12 +67,10 @@ func verify(ctx context.Context, dir string, o VerifyOptions) (*survey, *Report,
 	report := &Report{Segments: len(s.segments), Records: s.records, First: s.first, Last: s.last, Bytes: s.bytes}
 	for _, id := range s.ids() {
 		if err := ctx.Err(); err != nil {
-			s.close()
 			return nil, nil, err
 		}
 		c, err := s.contents(s.spaces[id], false)
 		if err != nil {
-			s.close()
 			return nil, nil, err
 		}
 		sp := s.spaces[id]
