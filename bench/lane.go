@@ -46,7 +46,7 @@ func (t *target) lane(namespace int, f fill) (*lane, error) {
 	return &lane{
 		conn: c.Conn, r: bufio.NewReaderSize(c.Conn, 64<<10), login: t.login, prefix: prefix,
 		namespaces: f.namespaces, keys: f.keys, value: valueOf(f.value),
-		rng: rand.New(rand.NewPCG(uint64(namespace), 1)), //nolint:gosec // keys need no secrecy
+		rng: rand.New(rand.NewPCG(uint64(namespace), 1)),
 	}, nil
 }
 

@@ -11,7 +11,7 @@ import (
 
 // writeReport writes the page and its pictures under a documentation directory.
 func writeReport(r *results, out string) error {
-	if err := os.MkdirAll(filepath.Join(out, "img"), 0o755); err != nil { //nolint:gosec // documentation is for everybody
+	if err := os.MkdirAll(filepath.Join(out, "img"), 0o755); err != nil {
 		return err
 	}
 	stale, _ := filepath.Glob(filepath.Join(out, "img", "bench-*.svg")) // the pattern is right
@@ -22,11 +22,11 @@ func writeReport(r *results, out string) error {
 	}
 	for name, p := range plots(r) {
 		path := filepath.Join(out, "img", "bench-"+name+".svg")
-		if err := os.WriteFile(path, []byte(p.svg()), 0o644); err != nil { //nolint:gosec // as above
+		if err := os.WriteFile(path, []byte(p.svg()), 0o644); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(out, "benchmarks.md"), []byte(renderReport(r)), 0o644) //nolint:gosec // as above
+	return os.WriteFile(filepath.Join(out, "benchmarks.md"), []byte(renderReport(r)), 0o644)
 }
 
 // page collects markdown.

@@ -157,7 +157,7 @@ func (r *results) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, compactNumbers(append(b, '\n')), 0o644) //nolint:gosec // figures are for everybody
+	return os.WriteFile(path, compactNumbers(append(b, '\n')), 0o644)
 }
 
 // compactNumbers puts the values of a series on one line, so that a file of a
@@ -165,7 +165,7 @@ func (r *results) write(path string) error {
 func compactNumbers(b []byte) []byte {
 	var out []byte
 	depth := 0
-	for i := 0; i < len(b); i++ {
+	for i := range b {
 		inValues := depth > 0
 		switch {
 		case b[i] == '[' && i+1 < len(b) && isNumberAhead(b[i+1:]):

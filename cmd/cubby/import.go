@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -78,7 +77,7 @@ func (x *importer) source(ctx context.Context, files []string, from, prefix stri
 		}
 		return r.rows, r.close, nil
 	}
-	var in io.Reader = x.env.in
+	in := x.env.in
 	end := func() {}
 	if files[0] != "-" {
 		f, err := os.Open(files[0])

@@ -3,7 +3,6 @@ package bunt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -244,5 +243,5 @@ func TestRestoreWantsAnEmptyDirectory(t *testing.T) {
 	_, _, err = Restore(t.Context(), path, dir, VerifyOptions{})
 	require.ErrorIs(t, err, ErrNotEmpty)
 	_, _, err = Restore(t.Context(), filepath.Join(dir, "none"), t.TempDir(), VerifyOptions{})
-	require.True(t, errors.Is(err, os.ErrNotExist))
+	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -2,10 +2,10 @@ package bunt
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,7 +236,7 @@ func TestNewerFormatIsNamed(t *testing.T) {
 	_, err := tryOpen(t, dir)
 	require.ErrorContains(t, err, "format version 2")
 	require.ErrorContains(t, err, path)
-	require.False(t, errors.Is(err, storage.ErrDamaged))
+	require.NotErrorIs(t, err, storage.ErrDamaged)
 }
 
 // A power cut may lose a page of what was never fsynced and keep a later one.
@@ -249,7 +249,7 @@ func TestPageLostInPowerCut(t *testing.T) {
 	body := appendName([]byte{byte(kindBatch)}, notes)
 	crc := crc32.Update(info.salt, castagnoli, body)
 	for _, durable := range []uint64{2, 3} {
-		b := append(whole[:offsets[2]:offsets[2]], make([]byte, 9000)...)
+		b := slices.Concat(whole[:offsets[2]], make([]byte, 9000))
 		b = appendRecord(b, 7, durable, body, nil, crc)
 		b = appendRecord(b, 8, durable, body, nil, crc)
 		writeFile(t, path, b)

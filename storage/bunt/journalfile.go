@@ -17,7 +17,7 @@ func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err erro
 		switch {
 		case errors.Is(err, errNotCreated):
 			// Too many open files, say. The present segment will do.
-			held, err = err, nil
+			held = err
 			j.rotateAt = j.size + j.segmentBytes
 			j.log.Warn("journal: the present segment grows on", "error", held)
 		case err != nil:
