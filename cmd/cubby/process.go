@@ -103,7 +103,7 @@ func (p *process) openStore() error {
 	case errors.Is(err, storage.ErrLocked):
 		return fmt.Errorf("the data directory %s is in use by another server; stop it, or choose another with '--dir PATH'", c.Dir)
 	case errors.Is(err, storage.ErrDamaged):
-		return fmt.Errorf("%w; nothing was changed, and the server does not start on data that it cannot trust", err)
+		return fmt.Errorf("%w; nothing was changed, and the server does not start on data that it cannot trust: see 'cubby check %s'", err, c.Dir)
 	case err != nil:
 		return fmt.Errorf("%w; see the directive dir", err)
 	}

@@ -12,6 +12,8 @@
 //     (record.go, journal.go, segment.go, replay.go).
 //   - A snapshot file per namespace lets old segments go (snapshot.go,
 //     compact.go).
+//   - Verify and Repair look at a directory without trusting it (survey.go,
+//     contents.go); Backup and Restore carry one in a single file (archive.go).
 //
 // # Locks
 //
