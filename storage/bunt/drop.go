@@ -148,7 +148,11 @@ func (s *Store) removeFile(id storage.ID) error {
 func (s *Store) removeUndead() error {
 	s.files.Lock()
 	defer s.files.Unlock()
-	for id := range s.undead {
+	for id, seq := range s.undead {
+		if seq > s.journal.durable.Load() {
+			// A power cut may bring the namespace back, and then it must be whole.
+			return fmt.Errorf("snapshot of the dropped namespace %s: %w", id, s.journal.failure())
+		}
 		if err := s.removeFile(id); err != nil {
 			return fmt.Errorf("snapshot of the dropped namespace %s: %w", id, err)
 		}

@@ -371,16 +371,14 @@ func (c *crashRun) drop() {
 	before := c.s.journal.newest()
 	err := c.s.Drop(c.t.Context(), id)
 	n := c.s.journal.newest()
-	switch {
-	case err == nil:
-		c.model.add(n, id, state{})
-		c.model.sync(n)
-	case strings.Contains(err.Error(), "is erased") || c.disk.dead && n > before:
+	if n > before { // if it is lost, settle takes it back
 		c.model.add(n, id, state{})
 	}
 	if err != nil {
 		c.refused(err)
+		return
 	}
+	c.model.sync(n)
 }
 
 // refused is what an operation may answer when the disk does not do its part.
