@@ -60,8 +60,8 @@ var deliberate = []struct {
 	SET k v IFEQ w`,
 		"$-1\r\n", "-ERR syntax error\r\n"},
 	{`the limit on values comes in place of proto-max-bulk-len for bits too
-	SETBIT k 4294967295 1`,
-		"-SIZE_EXCEEDED bit 4294967295 would make a larger value than the 1048576 bytes allowed\r\n", ":0\r\n"},
+	SETBIT k 8388608 1`,
+		"-SIZE_EXCEEDED bit 8388608 would make a larger value than the 1048576 bytes allowed\r\n", ":0\r\n"},
 	{`a field's offset is not one that only an overflow brings within range
 	BITFIELD k GET u16 #1152921504606846977`,
 		"-ERR bit offset is not an integer or out of range\r\n", "*1\r\n:0\r\n"},

@@ -2,7 +2,10 @@ package commands
 
 import (
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/cubbykv/cubby/internal/resp"
 )
@@ -50,13 +53,21 @@ var lcsScripts = []string{
 	LCS big big2 LEN
 	LCS big big2 IDX
 	SET a "x"*11585
-	SET b "x"*11583
-	LCS a b LEN
 	SET b "x"*11584
+	LCS a b
 	LCS a b LEN`,
 }
 
 func TestReplayLCS(t *testing.T) { replay(t, lcsScripts) }
+
+// TestTheLargestLCS is one byte below what the replay has refused; Redis would
+// take 512 MB for it.
+func TestTheLargestLCS(t *testing.T) {
+	c := newHarness(t).open()
+	c.do("MSET", "a", strings.Repeat("x", 11585), "b", strings.Repeat("x", 11583))
+	require.Equal(t, ":11583\r\n", c.do("LCS", "a", "b", "LEN"))
+	require.Equal(t, bulks(strings.Repeat("x", 11583)), c.do("LCS", "a", "b"))
+}
 
 // TestReplayLCSRandomly compares which of several subsequences is found, with
 // alphabets small enough that there are many.
