@@ -41,7 +41,7 @@ type Backuper interface {
 
 // BackupInfo describes a backup.
 type BackupInfo struct {
-	CreatedAt int64 // Unix milliseconds
+	CreatedAt int64 // Unix milliseconds; the time of Seq
 	Seq       Seq   // the position in the history that it shows
 	Files     int   // in it
 	Bytes     int64 // of the files in it

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -17,10 +16,10 @@ import (
 // A backup is one file: a prefix (segment.go) and frames as in a snapshot,
 // integers little endian:
 //
-//	'H'  first: when and of what, in JSON
 //	'N'  the next file's path in the data directory, '/' between its parts
 //	'D'  the file's bytes, as often as need be
-//	'F'  last: files 8, bytes in them 8, SHA-256 of everything before this frame
+//	'F'  last: files 8, bytes in them 8, Unix ms of what it shows 8, SHA-256 of
+//	     everything before this frame and of these three
 //
 // Each frame has a checksum, so damage is found where it is; the SHA-256 finds
 // frames that were left out, repeated or exchanged.
@@ -30,11 +29,6 @@ const (
 	frameData    = 'D'
 	dataBytes    = 256 << 10
 )
-
-// archiveHead is the content of the first frame.
-type archiveHead struct {
-	CreatedAt int64 `json:"created_at"` // Unix ms
-}
 
 // archiveWriter writes a backup.
 type archiveWriter struct {
@@ -46,17 +40,11 @@ type archiveWriter struct {
 	bytes uint64
 }
 
-func newArchiveWriter(w io.Writer, head archiveHead) (*archiveWriter, error) {
+func newArchiveWriter(w io.Writer) (*archiveWriter, error) {
 	a := &archiveWriter{out: bufio.NewWriterSize(w, dataBytes), sum: sha256.New()}
 	a.frame.w = bufio.NewWriterSize(io.MultiWriter(a.out, a.sum), 4<<10)
-	if _, err := a.frame.w.Write(appendPrefix(nil, archiveMagic)); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(head)
-	if err != nil {
-		return nil, err
-	}
-	return a, a.frame.frame(frameHead, text)
+	_, err := a.frame.w.Write(appendPrefix(nil, archiveMagic))
+	return a, err
 }
 
 // begin starts the next file.
@@ -89,7 +77,8 @@ func (a *archiveWriter) flush() error {
 	return err
 }
 
-func (a *archiveWriter) end() error {
+// end writes the last frame. at is the time of what the backup shows.
+func (a *archiveWriter) end(at int64) error {
 	if err := a.flush(); err != nil {
 		return err
 	}
@@ -98,6 +87,8 @@ func (a *archiveWriter) end() error {
 	}
 	foot := binary.LittleEndian.AppendUint64(nil, a.files)
 	foot = binary.LittleEndian.AppendUint64(foot, a.bytes)
+	foot = binary.LittleEndian.AppendUint64(foot, uint64(at))
+	_, _ = a.sum.Write(foot) // a hash takes everything
 	if err := a.frame.frame(frameFoot, a.sum.Sum(foot)); err != nil {
 		return err
 	}
@@ -121,19 +112,24 @@ func readArchive(path string, r io.Reader, file func(name string) error, data fu
 	if err := checkPrefix(path, prefix, archiveMagic); err != nil {
 		return info, err
 	}
-	sum.Write(prefix)
+	_, _ = sum.Write(prefix)
 	a.off = prefixSize
-	for first := true; ; first = false {
+	for {
 		start := a.off
 		kind, b, err := a.frame()
 		switch {
 		case err != nil:
 			return info, err
-		case first != (kind == frameHead) || kind == frameData && info.Files == 0:
+		case kind == frameData && info.Files == 0:
 			return info, a.damaged(start, "a frame %q stands in the wrong place", kind)
 		case kind == frameFoot:
 			want := binary.LittleEndian.AppendUint64(nil, uint64(info.Files))
 			want = binary.LittleEndian.AppendUint64(want, uint64(info.Bytes))
+			if len(b) >= 24 {
+				want = append(want, b[16:24]...)
+				info.CreatedAt = int64(binary.LittleEndian.Uint64(b[16:]))
+			}
+			_, _ = sum.Write(want)
 			if !bytes.Equal(b, sum.Sum(want)) {
 				return info, a.damaged(start, "the checksum of the whole file does not match")
 			}
@@ -144,12 +140,6 @@ func readArchive(path string, r io.Reader, file func(name string) error, data fu
 		}
 		sumFrame(sum, kind, b)
 		switch kind {
-		case frameHead:
-			var head archiveHead
-			if err := json.Unmarshal(b, &head); err != nil {
-				return info, a.damaged(start, "header: %v", err)
-			}
-			info.CreatedAt = head.CreatedAt
 		case frameName:
 			info.Files++
 			err = file(string(b))

@@ -49,8 +49,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(done, tot
 		b.total += seg.size
 	}
 	s.journal.mu.Unlock()
-	info.CreatedAt = s.clock()
-	if err := b.begin(w, info.CreatedAt, snapshots); err != nil {
+	if err := b.begin(w, snapshots); err != nil {
 		return info, err
 	}
 	for _, f := range snapshots {
@@ -61,6 +60,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(done, tot
 			return info, err
 		}
 	}
+	info.CreatedAt = s.clock()
 	cut := s.journal.newest()
 	if err := s.journal.sync(ctx, cut); err != nil {
 		return info, err
@@ -69,7 +69,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(done, tot
 	segments := append([]segment(nil), s.journal.segments...)
 	s.journal.mu.Unlock()
 	info.Seq = storage.Seq(cut)
-	err = b.journal(ctx, segments, cut)
+	err = b.journal(ctx, segments, cut, info.CreatedAt)
 	info.Files, info.Bytes = int(b.files), int64(b.bytes)
 	return info, err
 }
@@ -112,7 +112,7 @@ func BackupDir(ctx context.Context, dir string, w io.Writer, o VerifyOptions) (s
 		return info, err
 	}
 	b := backup{fs: systemFS{}, progress: o.Progress, total: s.bytes}
-	if err := b.begin(w, info.CreatedAt, snapshots); err != nil {
+	if err := b.begin(w, snapshots); err != nil {
 		return info, err
 	}
 	for _, f := range snapshots {
@@ -121,7 +121,7 @@ func BackupDir(ctx context.Context, dir string, w io.Writer, o VerifyOptions) (s
 		}
 	}
 	info.Seq = storage.Seq(s.last)
-	err = b.journal(ctx, s.segments, s.last)
+	err = b.journal(ctx, s.segments, s.last, info.CreatedAt)
 	info.Files, info.Bytes = int(b.files), int64(b.bytes)
 	return info, err
 }
@@ -134,11 +134,11 @@ type backup struct {
 	done, total int64
 }
 
-func (b *backup) begin(w io.Writer, createdAt int64, snapshots []snapshotFile) (err error) {
+func (b *backup) begin(w io.Writer, snapshots []snapshotFile) (err error) {
 	for _, f := range snapshots {
 		b.total += f.size
 	}
-	b.archiveWriter, err = newArchiveWriter(w, archiveHead{CreatedAt: createdAt})
+	b.archiveWriter, err = newArchiveWriter(w)
 	return err
 }
 
@@ -178,7 +178,7 @@ func (b *backup) snapshot(ctx context.Context, f snapshotFile) error {
 
 // journal copies the records up to a sequence, and ends the backup with the
 // manifest of what is in it.
-func (b *backup) journal(ctx context.Context, segments []segment, cut uint64) error {
+func (b *backup) journal(ctx context.Context, segments []segment, cut uint64, at int64) error {
 	m := manifest{durable: cut}
 	for _, seg := range segments {
 		if err := ctx.Err(); err != nil {
@@ -209,7 +209,7 @@ func (b *backup) journal(ctx context.Context, segments []segment, cut uint64) er
 	if err := b.file(manifestName, m.encode()); err != nil {
 		return err
 	}
-	return b.end()
+	return b.end(at)
 }
 
 // upTo returns the part of a segment up to a record.
