@@ -3,32 +3,22 @@ package config
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/cubbykv/cubby/internal/units"
 )
 
-// unit is a suffix and what it multiplies by.
-type unit struct {
+// shownUnit is one that a value is written in, the largest first.
+type shownUnit struct {
 	suffix string
 	factor int64
 }
 
-// sizeUnits are Redis's, case-insensitive.
-var sizeUnits = []unit{
-	{"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10},
-	{"g", 1e9}, {"m", 1e6}, {"k", 1e3}, {"b", 1}, {"", 1},
-}
-
-// shownSizes are those that formatSize chooses from: people think in them.
-var shownSizes = sizeUnits[:3]
-
-// durationUnits are in milliseconds, the largest first. A bare number is
-// seconds, as in Redis.
-var durationUnits = []unit{
-	{"d", 86_400_000}, {"h", 3_600_000}, {"m", 60_000}, {"s", 1000}, {"", 1000}, {"ms", 1},
-}
+var (
+	shownSizes     = []shownUnit{{"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10}}
+	shownDurations = []shownUnit{{"d", 86_400_000}, {"h", 3_600_000}, {"m", 60_000}, {"s", 1000}}
+)
 
 var errTooLarge = errors.New("is too large")
 
@@ -47,40 +37,24 @@ func parseInt(s string) (int64, error) {
 
 // parseSize returns the bytes of a size such as "64mb".
 func parseSize(s string) (int64, error) {
-	return parseUnits(s, sizeUnits, "is not a size")
+	n, err := units.Size(s)
+	return n, inOurWords(err, "is not a size")
 }
 
 // parseDuration reads a duration such as "300", "60s" or "1ms".
 func parseDuration(s string) (time.Duration, error) {
-	ms, err := parseUnits(s, durationUnits, "is not a duration")
-	if err != nil {
-		return 0, err
-	}
-	if ms > math.MaxInt64/int64(time.Millisecond) {
-		return 0, errTooLarge
-	}
-	return time.Duration(ms) * time.Millisecond, nil
+	d, err := units.Duration(s)
+	return d, inOurWords(err, "is not a duration")
 }
 
-func parseUnits(s string, units []unit, complaint string) (int64, error) {
-	digits := 0
-	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
-		digits++
+func inOurWords(err error, complaint string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, units.ErrTooLarge):
+		return errTooLarge
 	}
-	if digits == 0 {
-		return 0, errors.New(complaint)
-	}
-	for _, u := range units {
-		if !strings.EqualFold(s[digits:], u.suffix) {
-			continue
-		}
-		n, err := strconv.ParseInt(s[:digits], 10, 64)
-		if err != nil || n > math.MaxInt64/u.factor {
-			return 0, errTooLarge
-		}
-		return n * u.factor, nil
-	}
-	return 0, errors.New(complaint)
+	return errors.New(complaint)
 }
 
 // formatSize writes a size in the largest unit that loses nothing.
@@ -99,7 +73,7 @@ func formatDuration(d time.Duration) string {
 	if ms == 0 {
 		return "0"
 	}
-	for _, u := range durationUnits {
+	for _, u := range shownDurations {
 		if ms%u.factor == 0 {
 			return strconv.FormatInt(ms/u.factor, 10) + u.suffix
 		}

@@ -23,13 +23,14 @@ var layers = map[string][]string{
 	"internal/kverr":    {},
 	"internal/resp":     {},
 	"internal/testneed": {},
+	"internal/units":    {},
 	"internal/lint":     {},
 
 	"storage":           {},
 	"storage/storetest": {"storage"},
 	"storage/bunt":      {"storage"},
 
-	"auth": {"storage"},
+	"auth": {"storage", "internal/units"},
 
 	"commands":                  {"auth", "storage", "internal/kverr", "internal/resp"},
 	"commands/internal/gendocs": {"commands"},
@@ -37,7 +38,7 @@ var layers = map[string][]string{
 	// Doors: they translate, so they know the engine and not what is below it.
 	"server": {"commands", "storage", "internal/kverr", "internal/resp"},
 
-	"config":                  {},
+	"config":                  {"internal/units"},
 	"config/internal/gendocs": {"config"},
 
 	"client/kvtest": {"auth", "commands", "server", "storage", "storage/bunt", "storage/storetest"},
