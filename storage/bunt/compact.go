@@ -5,6 +5,7 @@ import (
 	"errors"
 	iofs "io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -14,6 +15,13 @@ import (
 // and only while the journal is larger than its budget: a space that is written
 // to all the time gets one snapshot for each time the journal goes round, not
 // one for each segment.
+
+// A compaction that failed is tried again after a while, and then less and less
+// often.
+const (
+	firstRetry = time.Second
+	lastRetry  = 5 * time.Minute
+)
 
 // leastSegments is how many full segments the journal may always hold.
 const leastSegments = 4
@@ -39,15 +47,23 @@ func (s *Store) compactor() {
 	defer cancel()
 	s.spawn(func() { <-s.stop; cancel() })
 	s.countSnapshots()
+	var retry <-chan time.Time
+	var pause time.Duration
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.compact:
+		case <-retry:
 		}
+		retry = nil
 		if err := s.compactOver(ctx); err != nil && !errors.Is(err, storage.ErrClosed) && ctx.Err() == nil {
-			// The journal is only longer than it need be. The next one tries again.
-			s.log.Error("snapshots could not be written; the journal keeps growing", "error", err)
+			// The journal is only longer than it need be.
+			pause = min(max(2*pause, firstRetry), lastRetry)
+			retry = time.After(pause)
+			s.log.Error("snapshots could not be written; the journal keeps growing", "error", err, "again in", pause)
+		} else {
+			pause = 0
 		}
 	}
 }

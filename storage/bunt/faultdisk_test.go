@@ -478,3 +478,16 @@ func (c *cutter) content(n *node) []byte {
 	}
 	return out
 }
+
+// files returns the paths of the files below a directory, in order.
+func (d *disk) files(dir string) (paths []string) {
+	n := d.find(dir)
+	for _, name := range slices.Sorted(maps.Keys(n.names)) {
+		if path := filepath.Join(dir, name); n.names[name].names != nil {
+			paths = append(paths, d.files(path)...)
+		} else {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}

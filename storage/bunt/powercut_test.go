@@ -3,6 +3,7 @@ package bunt
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -263,6 +264,13 @@ func (c *crashRun) step() {
 	case n < 82:
 		c.note("compact what is closed")
 		c.mayFail(c.s.compactClosed(c.t.Context()))
+	case n < 83:
+		c.note("compact what is over budget")
+		c.mayFail(c.s.compactOver(c.t.Context()))
+	case n < 84:
+		_, err := c.s.unloadColdest(c.t.Context(), math.MaxInt64, nil, func() bool { return c.rnd.IntN(3) > 0 })
+		c.note("unload")
+		c.mayFail(err)
 	case n < 85:
 		c.note("compact")
 		c.mayFail(c.s.Compact(c.t.Context()))

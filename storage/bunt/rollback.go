@@ -3,6 +3,7 @@ package bunt
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"time"
 
 	"github.com/cubbykv/cubby/storage"
@@ -52,8 +53,6 @@ func (s *Store) mend() {
 // lost record and gets an error. Only then, and because upTo was the newest
 // number before the first space was looked at, the journal may go on.
 func (s *Store) rollBack() (upTo uint64, err error) {
-	s.compacting.Lock() // keeps the segments
-	defer s.compacting.Unlock()
 	j := s.journal
 	if !j.failed.Load() {
 		return 0, nil
@@ -75,6 +74,12 @@ func (s *Store) rollBack() (upTo uint64, err error) {
 		return upTo, nil
 	}
 	kept, err := j.history(lost, promised)
+	for errors.Is(err, iofs.ErrNotExist) && !s.closed.Load() { // a compaction deleted a segment meanwhile
+		listed := j.oldest()
+		if kept, err = j.history(lost, promised); j.oldest() == listed {
+			break
+		}
+	}
 	for id, sp := range lost {
 		if rerr := sp.rollBack(promised, kept[id], err); rerr != nil {
 			s.log.Error("a namespace cannot be read back to where it was before a write failed; it is not served", "namespace", id.String(), "error", rerr)
@@ -82,6 +87,13 @@ func (s *Store) rollBack() (upTo uint64, err error) {
 		}
 	}
 	return upTo, err
+}
+
+// oldest returns the first number of the oldest segment.
+func (j *journal) oldest() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.segments[0].first
 }
 
 // history reads the records of some spaces up to a number.
