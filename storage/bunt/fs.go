@@ -2,10 +2,14 @@ package bunt
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	iofs "io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+
+	"github.com/cubbykv/cubby/storage"
 )
 
 // file is what the store needs of an open file.
@@ -121,4 +125,24 @@ func makeDir(fs fileSystem, name string) error {
 		}
 	}
 	return nil
+}
+
+// unusable says which directory an error is about, and what can be done.
+func unusable(dir string, err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, storage.ErrDamaged), errors.Is(err, storage.ErrLocked):
+		return err // they say it themselves
+	case errors.Is(err, syscall.EROFS):
+		advice = "; it is mounted read-only: mount it for writing, or choose another dir"
+	case errors.Is(err, iofs.ErrPermission):
+		advice = "; give the user that runs the server access to it, or choose another dir"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		advice = "; the disk or the quota is full: make space, then start again"
+	case errors.Is(err, syscall.ENOTDIR):
+		advice = "; a part of the path is a file: choose another dir"
+	case errors.Is(err, syscall.EIO):
+		advice = "; the disk has failed: look at the system's log before anything else"
+	}
+	return fmt.Errorf("data directory %s cannot be used: %w%s", dir, err, advice)
 }

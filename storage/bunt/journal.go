@@ -224,7 +224,7 @@ func (j *journal) lead(rotate bool) error {
 	defer j.mu.Unlock()
 	if err != nil {
 		j.poison(err, heals)
-		held = err
+		held = j.err
 	}
 	j.release()
 	return held

@@ -19,7 +19,7 @@ func lockDir(dir string) (*os.File, error) {
 	name := filepath.Join(dir, "LOCK")
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s cannot be written: %w", dir, err)
+		return nil, err
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {

@@ -65,13 +65,13 @@ func (s *Store) openJournal() error {
 		j.salt = rand.Uint32()
 		f, seg, err := createSegment(s.fs, dir, segmentInfo{first: r.last + 1, follows: r.last, version: s.version.Load(), salt: j.salt})
 		if err != nil {
-			return fmt.Errorf("data directory %s cannot be written: %w", s.dir, err)
+			return err
 		}
 		j.file, j.size, j.segments = f, seg.size, []segment{seg}
 	} else {
 		tail := kept[len(kept)-1]
 		if err := r.rewriteTail(tail); err != nil {
-			return fmt.Errorf("data directory %s cannot be written: %w", s.dir, err)
+			return err
 		}
 		f, err := s.fs.OpenFile(tail.path, appendFlags)
 		if err != nil {

@@ -105,7 +105,7 @@ func Open(opts Options) (*Store, error) {
 	if s.dir != "" {
 		if err := s.openDir(); err != nil {
 			s.release()
-			return nil, err
+			return nil, unusable(s.dir, err)
 		}
 	}
 	if s.dir != "" && !opts.manual {
@@ -125,7 +125,7 @@ func (s *Store) spawn(fn func()) { s.work.Go(fn) }
 func (s *Store) openDir() error {
 	for _, dir := range []string{s.dir, filepath.Join(s.dir, journalDir), filepath.Join(s.dir, spacesDir)} {
 		if err := makeDir(s.fs, dir); err != nil {
-			return fmt.Errorf("data directory %s cannot be used: %w", s.dir, err)
+			return err
 		}
 		if dir == s.dir {
 			var err error
@@ -135,7 +135,7 @@ func (s *Store) openDir() error {
 		}
 	}
 	if err := s.fs.SyncDir(s.dir); err != nil {
-		return fmt.Errorf("data directory %s cannot be used: %w", s.dir, err)
+		return err
 	}
 	if err := s.removeUnfinished(); err != nil {
 		return err
