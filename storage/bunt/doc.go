@@ -10,6 +10,8 @@
 //     holds one alarm row per space that has a due time (shard.go, sweeper.go).
 //   - The journal keeps one checksummed record per Update of database 0
 //     (record.go, journal.go, segment.go, replay.go).
+//   - When the disk refuses something, what nobody was promised is taken back,
+//     and a journal whose disk was full goes on (failure.go, rollback.go).
 //   - A snapshot file per namespace lets old segments go (snapshot.go,
 //     compact.go).
 //   - Verify and Repair look at a directory without trusting it (survey.go,
@@ -26,6 +28,7 @@
 // # Files in Options.Dir
 //
 //	LOCK                          held while the store is open
+//	MANIFEST                      what the journal holds at least (manifest.go)
 //	journal/<first sequence>.log  segments, 20 digits
 //	spaces/<tenant>/<app>.snap    snapshots of database 0
 package bunt
