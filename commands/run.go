@@ -66,7 +66,9 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 		case refuse:
 			e.refused(s, cmd, err, out)
 		case enqueue:
-			s.enqueue(cmd, argv, out)
+			if err := s.enqueue(cmd, argv, out); err != nil {
+				e.refused(s, cmd, err, out)
+			}
 		default:
 			r.items = append(r.items[:0], item{cmd, argv})
 			seq = max(seq, r.alone())

@@ -27,8 +27,24 @@ func txnRows() []*Command {
 // transaction is what MULTI collects.
 type transaction struct {
 	items   []item
+	bytes   int  // of the items' arguments, with what keeping them costs
 	spoiled bool // a command was refused: EXEC will do nothing
 }
+
+// Bounds on what one connection can make the server keep between commands.
+// Redis has none; it trusts its clients with all of its memory.
+const (
+	maxQueuedBytes = 64 << 20
+	maxWatched     = 4096
+	argumentCost   = 40 // bytes that keeping an argument takes beside its own
+)
+
+var (
+	errQueueFull = kverr.Newf(kverr.BadInput, "the transaction would hold more than %d bytes of commands", maxQueuedBytes).
+			WithHint("split it into several")
+	errWatchFull = kverr.Newf(kverr.BadInput, "the connection would watch more than %d keys", maxWatched).
+			WithHint("EXEC, DISCARD or UNWATCH forgets the present ones")
+)
 
 // watchedKey is a key and the version that WATCH saw; 0 is a missing key.
 // Deletion and expiry are changes like any other.
@@ -38,11 +54,20 @@ type watchedKey struct {
 	version uint64
 }
 
-// enqueue keeps an admitted command for EXEC.
-func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) {
+// enqueue keeps an admitted command for EXEC. Errors: errQueueFull.
+func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
+	cost := 0
+	for _, a := range argv {
+		cost += len(a) + argumentCost
+	}
+	if s.multi.bytes+cost > maxQueuedBytes {
+		return errQueueFull
+	}
+	s.multi.bytes += cost
 	s.multi.items = append(s.multi.items, item{cmd, argv})
 	s.show(func(v *shownState) { v.multi = len(s.multi.items) })
 	out.Status("QUEUED")
+	return nil
 }
 
 func runMulti(c *Call) error {
@@ -143,13 +168,18 @@ func runWatch(c *Call) error {
 	if s.multi != nil {
 		return kverr.New(kverr.Err, "WATCH inside MULTI is not allowed")
 	}
+	before := len(s.watched)
 	for i := 1; i < c.argc(); i++ {
 		key := c.arg(i)
 		if s.watches(c.db, key) {
 			continue // the first look counts, as in Redis
 		}
 		e, _, err := c.get(key)
+		if err == nil && len(s.watched) == maxWatched {
+			err = errWatchFull
+		}
 		if err != nil {
+			s.watched = s.watched[:before]
 			return err
 		}
 		s.watched = append(s.watched, watchedKey{c.db, strings.Clone(key), e.Version})

@@ -131,3 +131,31 @@ func TestBothDatabasesAtOnce(t *testing.T) {
 	require.Equal(t, "$3\r\n200", c.run("GET n"))
 	require.Equal(t, "$3\r\n200", c.run("SELECT 1", "GET n"))
 }
+
+func TestATransactionHoldsABoundedAmount(t *testing.T) {
+	c := newHarness(t).open()
+	require.Equal(t, "+OK\r\n", c.do("MULTI"))
+	value := strings.Repeat("v", 1<<20)
+	for range maxQueuedBytes/len(value) - 1 {
+		require.Equal(t, "+QUEUED\r\n", c.do("SET", "k", value))
+	}
+	require.Contains(t, c.do("SET", "k", value), "-BAD_INPUT the transaction would hold more than 67108864 bytes of commands (hint: split it into several)")
+	require.Contains(t, c.do("EXEC"), "-EXECABORT")
+	require.Equal(t, "$-1\r\n", c.do("GET", "k"), "nothing of it ran")
+	require.Equal(t, "+OK\r\n", c.do("SET", "k", "v"), "the connection is usable")
+}
+
+func TestAConnectionWatchesABoundedNumberOfKeys(t *testing.T) {
+	c := newHarness(t).open()
+	args := []string{"WATCH"}
+	for i := range maxWatched {
+		args = append(args, "k"+strconv.Itoa(i))
+	}
+	require.Equal(t, "+OK\r\n", c.do(args...))
+	require.Equal(t, "+OK\r\n", c.do("WATCH", "k1"), "it is watched already")
+	require.Contains(t, c.do("WATCH", "one more"), "-BAD_INPUT the connection would watch more than 4096 keys")
+	require.Equal(t, "+OK\r\n", c.do("UNWATCH"))
+	require.Contains(t, c.do(append(args, "one more")...), "-BAD_INPUT")
+	require.Empty(t, c.s.watched, "all of them or none")
+	require.Equal(t, "+OK\r\n", c.do("WATCH", "one more"))
+}
