@@ -34,7 +34,8 @@ const (
 	sweepHold = time.Millisecond
 	leastStep = 16
 	firstStep = 256
-	largeStep = 4096
+	largeStep = 1024
+	fewRows   = 64 // between looks at the clock
 )
 
 func newSweeper() *sweeper {
@@ -155,9 +156,14 @@ func (sp *space) sweep(limit int) (done swept) {
 	now := sp.store.clock()
 	events := sp.events.Load()
 	changes := make([]change, 0, min(limit, sp.ends.count))
+	done.more = true
 	for len(changes) < limit {
+		if len(changes)%fewRows == fewRows-1 && time.Since(began) > sweepHold/2 {
+			break // the rows in the index take as long again
+		}
 		it := sp.ends.oldest(now)
 		if it == nil {
+			done.more = false
 			break
 		}
 		sp.take(it)
@@ -167,7 +173,7 @@ func (sp *space) sweep(limit int) (done swept) {
 			done.keys = append(done.keys, it.key())
 		}
 	}
-	done.removed, done.more = len(changes), len(changes) == limit
+	done.removed = len(changes)
 	var a alarm
 	if !done.more {
 		sp.armedAt = 0 // it has rung
