@@ -78,6 +78,10 @@ func TestMetamorphic(t *testing.T) {
 					s, err = Open(opts)
 					return s, err
 				},
+				Unload: func(s storage.Store) error {
+					_, err := s.(*Store).unloadColdest(t.Context(), clock.Now(), nil, func() bool { return true })
+					return err
+				},
 				Check: func(s storage.Store) error { return s.(*Store).Check() },
 			}
 		}

@@ -27,11 +27,11 @@ const (
 const leastSegments = 4
 
 // journalBudget is how many bytes the journal may hold before snapshots are
-// written for its sake. As large as the snapshots are together: everything is
-// then written about twice, and a start reads about as much journal as there is
-// data in the worst case.
+// written for its sake: half of what all snapshots take. In the worst case, when
+// every space is written to all the time, a byte is then written three times in
+// all, and a start checks half as much journal as there is data.
 func (s *Store) journalBudget() int64 {
-	return max(leastSegments*s.opts.SegmentBytes, s.snapshotBytes.Load())
+	return max(leastSegments*s.opts.SegmentBytes, s.snapshotBytes.Load()/2)
 }
 
 // compactSoon asks for a compaction in the background.

@@ -40,7 +40,7 @@ type Options struct {
 	// Sync says when the journal is fsynced. Default SyncEverySecond.
 	Sync SyncMode
 	// SegmentBytes is the size in bytes at which a journal segment is closed. When
-	// the journal is larger than four of them and than all snapshots together, the
+	// the journal is larger than four of them and than half of all snapshots, the
 	// spaces in the oldest are snapshotted and it is deleted. Default 64 MiB.
 	SegmentBytes int64
 	// SnapshotRate bounds how many bytes per second are written to snapshots in the

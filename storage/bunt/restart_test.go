@@ -69,13 +69,14 @@ func TestRestartLoadsNothing(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	began = time.Now()
+	used := cpuTime()
 	s = openTest(t, opts)
 	opened := time.Since(began)
 	require.Zero(t, s.Stats().Spaces)
 	list(t, namespace(t, s, id(0)))
 	first := time.Since(began)
-	t.Logf("%d keys in %d namespaces: %d MB of snapshots, %d MB of journal; open %v, first answer %v, counted %d bytes of tails",
-		keys, spaces, snapshots>>20, journal>>20, opened, first, tailBytes(s))
+	t.Logf("%d keys in %d namespaces: %d MB of snapshots, %d MB of journal; open %v, first answer %v (%v of CPU), %d kB of notes",
+		keys, spaces, snapshots>>20, journal>>20, opened, first, cpuTime()-used, tailBytes(s)>>10)
 	for n := range min(spaces, 20) {
 		_, err := namespace(t, s, id(n)).View(t.Context(), nil, func(tx storage.Tx) error {
 			require.EqualValues(t, perSpace, tx.Usage().Keys)

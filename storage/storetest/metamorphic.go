@@ -21,6 +21,8 @@ type Subject struct {
 	// Reopen closes the store and opens it again, or does to a store in memory
 	// what that does: empties database 1. Nil: the run has no reopening.
 	Reopen func() (storage.Store, error)
+	// Unload, if set, makes the store let go of what it can load again.
+	Unload func(storage.Store) error
 	// Check, if set, is called now and then and at the end.
 	Check func(storage.Store) error
 }
@@ -70,6 +72,7 @@ const (
 	advanceClock
 	drop
 	reopen
+	unload
 )
 
 // operation is one call of a store; steps are what its transaction does.
@@ -159,6 +162,8 @@ func randomOperation(rnd *rand.Rand, reopens bool) operation {
 		}
 	case n < 80:
 		o.kind = view
+	case n < 83:
+		o.kind = unload
 	case n < 95 || !reopens && n < 99:
 		o.kind = advanceClock
 		o.wait = time.Duration(rnd.IntN(30_000)) * time.Millisecond
@@ -196,6 +201,11 @@ func (r *run) do(o operation) (answer string) {
 		return fmt.Sprint(err)
 	case advanceClock:
 		return ""
+	case unload:
+		if r.Unload == nil {
+			return fmt.Sprint(nil)
+		}
+		return fmt.Sprint(r.Unload(r.Store))
 	}
 	ns, err := r.Store.Namespace(ctx, o.db, o.id)
 	if err != nil {
