@@ -24,11 +24,11 @@
 //
 // Order: Store.compacting, Store.drops, space.mu, Store.files, shard (buntdb's
 // own lock), dirtyList.mu, journal.mu. Store.mu, sweeper.mu and residents.mu are
-// held over nothing else. Only Drop
-// holds two spaces at once, database 1 before 0. User code runs under the lock
-// of its space and under no other. Files are written outside every data lock,
-// except by Drop, whose space nobody may use any more. A space is loaded under
-// its own lock: those who wait for it want that space.
+// held over nothing else. Only Drop holds two spaces at once, database 1 before
+// 0. User code runs under the lock of its space and under no other. Files are
+// written outside every data lock, except by Drop, whose space nobody may use
+// any more. A space is loaded under its own lock: those who wait for it want
+// that space.
 //
 // # Files in Options.Dir
 //
