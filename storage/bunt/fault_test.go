@@ -199,6 +199,52 @@ func TestBackgroundFsyncFails(t *testing.T) {
 	require.Equal(t, before, holdings(t, s, notes), "the start has written again what the fsync lost")
 }
 
+// An fsync in the background fails while a leader is writing: what it wrote is
+// promised to nobody, and not there after a restart.
+func TestFsyncFailsDuringWrite(t *testing.T) {
+	s, d := onDisk(t, SyncEverySecond)
+	set(t, s, notes, "a", "1")
+	before := holdings(t, s, notes)
+	d.fault = func(op, _ string) error {
+		if op == "write" {
+			s.journal.mu.Lock()
+			defer s.journal.mu.Unlock()
+			s.journal.poison(&syncError{syscall.EIO}, false)
+		}
+		return nil
+	}
+	require.ErrorIs(t, tryWrite(t, s, notes, "a", "2"), storage.ErrWriteFailed)
+	s.mend()
+	require.Equal(t, before, holdings(t, s, notes))
+	next := d.killed()
+	_ = s.Close()
+	s = openTest(t, Options{Dir: s.dir, fs: next, manual: true, Log: quiet})
+	require.Equal(t, before, holdings(t, s, notes))
+}
+
+// A process that dies between the renaming of a snapshot and the fsync of its
+// directory leaves a name that the next process must not rely on.
+func TestSnapshotNameIsNotDurable(t *testing.T) {
+	rnd := seeded(t)
+	for range 20 {
+		s, d := onDisk(t, SyncAlways)
+		d.rnd = rnd
+		set(t, s, notes, "a", "1")
+		before := holdings(t, s, notes)
+		d.fault = failing("syncdir", notes.Tenant, syscall.EIO)
+		require.Error(t, s.Compact(t.Context()))
+		d = d.killed()
+		_ = s.Close()
+		opts := Options{Dir: s.dir, fs: d, manual: true, Log: quiet}
+		s = openTest(t, opts)
+		require.NoError(t, s.Compact(t.Context()))
+		require.Equal(t, 1, s.Stats().JournalSegments)
+		opts.fs = d.cut()
+		_ = s.Close()
+		require.Equal(t, before, holdings(t, openTest(t, opts), notes))
+	}
+}
+
 // A rotation whose new segment cannot be opened is put off.
 func TestNoFileForTheNextSegment(t *testing.T) {
 	s, d := onDisk(t, SyncAlways)
@@ -303,6 +349,31 @@ func TestDropThatFails(t *testing.T) {
 		_ = s.Close()
 		s = openTest(t, Options{Dir: s.dir, fs: next, manual: true, Log: quiet})
 		require.Equal(t, before, holdings(t, s, notes), "a restart agrees")
+	}
+}
+
+// As long as a power cut may undo a drop, the namespace's snapshot stays: what
+// comes back is whole.
+func TestDropThatIsUndone(t *testing.T) {
+	rnd := seeded(t)
+	for range 20 {
+		s, d := onDisk(t, SyncEverySecond)
+		d.rnd = rnd
+		set(t, s, notes, "a", "1")
+		require.NoError(t, s.Compact(t.Context()))
+		set(t, s, notes, "b", "1")
+		require.NoError(t, s.journal.rotate(t.Context()))
+		whole := list(t, namespace(t, s, notes))
+		d.fault = failing("sync", segmentSuffix, syscall.EIO)
+		require.ErrorIs(t, s.Drop(t.Context(), notes), storage.ErrWriteFailed)
+		d.fault = nil
+		require.ErrorIs(t, s.compactClosed(t.Context()), storage.ErrWriteFailed)
+		next := d.cut()
+		_ = s.Close()
+		s = openTest(t, Options{Dir: s.dir, fs: next, manual: true, Log: quiet})
+		if got := list(t, namespace(t, s, notes)); len(got) > 0 {
+			require.Equal(t, whole, got)
+		}
 	}
 }
 

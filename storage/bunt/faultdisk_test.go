@@ -18,6 +18,7 @@ import (
 //
 //   - Of a file, what its last fsync saw. Of what was written since, any sectors
 //     may have reached the disk, and of a sector any older version.
+//   - Of a file that was cut off since, perhaps what it was before.
 //   - Of a directory, what its last fsync saw, and any of the changes since, each
 //     whole.
 //
@@ -39,6 +40,7 @@ type disk struct {
 type node struct {
 	data, synced []byte
 	marks        []int        // sizes after the writes since the last fsync
+	cutOff       []byte       // what it was before a Truncate that was not fsynced
 	stale        map[int]bool // pages that a failed fsync left dirty: taken for clean
 
 	names, kept map[string]*node // now, and at the last fsync
@@ -311,6 +313,7 @@ func (f *diskFile) Truncate(size int64) error {
 		return err
 	}
 	f.node.dirty(int(size), len(f.node.data))
+	f.node.cutOff = f.node.data
 	f.node.data = f.node.data[:size:size]
 	f.node.marks = append(f.node.marks, int(size))
 	return nil
@@ -370,7 +373,7 @@ func (n *node) flush() {
 			copy(synced[from:to], n.synced[min(from, len(n.synced)):])
 		}
 	}
-	n.synced, n.marks = synced, nil
+	n.synced, n.marks, n.cutOff = synced, nil, nil
 }
 
 // killed returns the disk as it is for the next process, all of it, and makes
@@ -445,6 +448,11 @@ func (c *cutter) node(n *node) *node {
 func (c *cutter) content(n *node) []byte {
 	if len(n.marks) == 0 {
 		return slices.Clone(n.synced)
+	}
+	if n.cutOff != nil && c.keeps() {
+		old := *n
+		old.data, old.cutOff = n.cutOff, nil
+		return c.content(&old)
 	}
 	sizes := append([]int{len(n.synced), len(n.data)}, n.marks...)
 	size := sizes[c.rnd.IntN(len(sizes))]
