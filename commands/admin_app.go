@@ -99,7 +99,7 @@ func runAppList(c *Call) error {
 	switch {
 	case c.argc() == 1:
 	case c.argc() == 3 && strings.EqualFold(c.arg(1), "MATCH"):
-		match = func(name string) bool { return matchGlob(c.arg(2), name) }
+		match = compileGlob(c.arg(2)).match
 	default:
 		return errSyntax
 	}

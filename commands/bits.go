@@ -276,6 +276,13 @@ func findBit(value []byte, r bitRange, bit byte) int64 {
 	return -1
 }
 
+// maxBitOpWork bounds the bytes that one BITOP combines: a key may be named
+// any number of times, and the namespace waits meanwhile.
+const maxBitOpWork = 64 << 20
+
+var errBitOpWork = kverr.Newf(kverr.BadInput, "BITOP would combine more than %d bytes", maxBitOpWork).
+	WithHint("name fewer keys in one command")
+
 func runBitOp(c *Call) error {
 	var combine func(a, b byte) byte
 	switch op := c.arg(1); {
@@ -293,7 +300,7 @@ func runBitOp(c *Call) error {
 		return errSyntax
 	}
 	sources := make([][]byte, 0, c.argc()-3)
-	size := 0
+	size, work := 0, 0
 	for i := 3; i < c.argc(); i++ {
 		e, _, err := c.get(c.arg(i))
 		if err != nil {
@@ -301,6 +308,9 @@ func runBitOp(c *Call) error {
 		}
 		sources = append(sources, e.Value)
 		size = max(size, len(e.Value))
+		if work = size * len(sources); work > maxBitOpWork {
+			return errBitOpWork
+		}
 	}
 	c.Out.Int(int64(size))
 	if size == 0 {

@@ -197,8 +197,14 @@ func runReset(c *Call) error {
 
 var errClientName = kverr.New(kverr.Err, "Client names cannot contain spaces, newlines or special characters.")
 
+// maxClientName bounds what every CLIENT LIST repeats.
+const maxClientName = 256
+
 // checkClientName accepts what a line of CLIENT LIST can show.
 func checkClientName(name string) error {
+	if len(name) > maxClientName {
+		return kverr.Newf(kverr.BadInput, "the name is %d bytes; at most %d are allowed", len(name), maxClientName)
+	}
 	for i := range len(name) {
 		if name[i] < '!' || name[i] > '~' {
 			return errClientName

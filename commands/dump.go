@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/cubbykv/cubby/internal/kverr"
@@ -96,7 +97,7 @@ func runRestore(c *Call) error {
 		return restoreError(err, c.Limits.ValueBytes)
 	}
 	if ttl != 0 && !o.absolute {
-		ttl += c.Now // a sum beyond the range is a moment in the past, in Redis too
+		ttl = min(ttl, math.MaxInt64-c.Now) + c.Now // Redis lets the sum overflow into the past, and loses the value
 	}
 	if err := checkTTL(c.Limits, c.db, c.Now, ttl); err != nil {
 		return err

@@ -62,10 +62,11 @@ type Engine struct {
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
 
-	saving  saving
-	backups backups
-	cursors cursorTable
-	totals  totals
+	saving        saving
+	backups       backups
+	cursors       cursorTable
+	refusalLogged atomic.Int64 // Unix milliseconds of the last line about a disk that refuses writes
+	totals        totals
 }
 
 // New returns an Engine on a store and a directory.

@@ -104,8 +104,21 @@ func wireError(err error) *kverr.Error {
 // in the log.
 func (e *Engine) wireText(err error) string {
 	w := wireError(err)
-	if cause := w.Unwrap(); cause != nil {
+	if cause := w.Unwrap(); cause != nil && e.worthLogging(w.Code) {
 		e.log.Error("command failed", "code", string(w.Code), "error", cause)
 	}
 	return w.Error()
+}
+
+// refusalLogEvery is how often the log repeats, in milliseconds, that the disk
+// refuses writes. The store tells when that begins and ends; a line for each
+// refused command would take the space that the operator makes.
+const refusalLogEvery = 10_000
+
+func (e *Engine) worthLogging(code kverr.Code) bool {
+	if code != kverr.Misconf {
+		return true
+	}
+	now, last := e.clock().UnixMilli(), e.refusalLogged.Load()
+	return (last == 0 || now-last >= refusalLogEvery || now < last) && e.refusalLogged.CompareAndSwap(last, now)
 }

@@ -79,8 +79,6 @@ func dumpScripts() []string {
 		EXISTS fresh
 		RESTORE fresh 1 %[1]q ABSTTL
 		EXISTS fresh
-		RESTORE fresh 9223372036854775807 %[1]q
-		EXISTS fresh
 		RESTORE fresh 9223372036854775807 %[1]q ABSTTL
 		! PEXPIRETIME fresh
 		RESTORE fresh 0 %[1]q ABSTTL REPLACE

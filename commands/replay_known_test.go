@@ -26,6 +26,10 @@ var deliberate = []struct {
 	SETRANGE k 536870912 x`,
 		"-SIZE_EXCEEDED offset 536870912 and 1 bytes would make a larger value than the 1048576 bytes allowed\r\n",
 		"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"},
+	{`a TTL beyond the end of time is far away, and not long ago
+	RESTORE k 9223372036854775807 "\x00\x01v\n\x00\x91\b\xce\xb2\x198\x8a\xce"
+	EXISTS k`,
+		":1\r\n", ":0\r\n"},
 	{`Redis takes an option with a zero byte for the option
 	SET a 1 "NX\x00"`,
 		"-ERR syntax error\r\n", "+OK\r\n"},

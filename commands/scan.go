@@ -19,14 +19,11 @@ func scanRows() []*Command {
 }
 
 func runKeys(c *Call) error {
-	pattern := c.arg(1)
-	prefix := literalPrefix(pattern)
+	pattern := compileGlob(c.arg(1))
+	prefix := literalPrefix(c.arg(1))
 	var found []string
-	err := c.Tx.Ascend(prefix, func(key string, _ storage.Entry) bool {
-		if !strings.HasPrefix(key, prefix) {
-			return false
-		}
-		if matchGlob(pattern, key) {
+	err := c.ascend(prefix, prefix, func(key string) bool {
+		if pattern.match(key) {
 			found = append(found, key)
 		}
 		return true
@@ -39,6 +36,29 @@ func runKeys(c *Call) error {
 		c.Out.BulkString(key)
 	}
 	return nil
+}
+
+// ascend walks the keys that begin with prefix, from a key on. It gives up when
+// the connection is cut off, so that a long walk does not outlive its reader.
+func (c *Call) ascend(from, prefix string, yield func(key string) bool) error {
+	const lookUp = 1024 // keys between two looks at the connection
+	n := 0
+	var cut error
+	err := c.Tx.Ascend(from, func(key string, _ storage.Entry) bool {
+		if !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		if n++; n%lookUp == 0 {
+			if cut = c.Ctx.Err(); cut != nil {
+				return false
+			}
+		}
+		return yield(key)
+	})
+	if err == nil {
+		err = cut
+	}
+	return err
 }
 
 // scanOptions are the options of SCAN.
@@ -85,8 +105,9 @@ func runScan(c *Call) error {
 		return err
 	}
 	prefix := ""
+	var pattern *glob
 	if o.match {
-		prefix = literalPrefix(o.pattern)
+		prefix, pattern = literalPrefix(o.pattern), compileGlob(o.pattern)
 	}
 	from, err := c.scanFrom(cursor, prefix)
 	if err != nil {
@@ -97,16 +118,13 @@ func runScan(c *Call) error {
 		looked int64
 		next   uint64
 	)
-	err = c.Tx.Ascend(from, func(key string, _ storage.Entry) bool {
-		if !strings.HasPrefix(key, prefix) {
-			return false
-		}
+	err = c.ascend(from, prefix, func(key string) bool {
 		if looked == o.count {
 			next = c.Engine.cursors.remember(c.Session.principal.App.ID, c.db, key)
 			return false
 		}
 		looked++
-		if o.strings && (!o.match || matchGlob(o.pattern, key)) {
+		if o.strings && (pattern == nil || pattern.match(key)) {
 			found = append(found, key)
 		}
 		return true
@@ -135,10 +153,7 @@ func (c *Call) scanFrom(cursor uint64, prefix string) (string, error) {
 		return max(key, prefix), nil
 	}
 	from := prefix
-	err := c.Tx.Ascend(prefix, func(key string, _ storage.Entry) bool {
-		if !strings.HasPrefix(key, prefix) {
-			return false
-		}
+	err := c.ascend(prefix, prefix, func(key string) bool {
 		if fingerprint(key) == cursor {
 			from = key
 			return false

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/internal/resp"
 
 	"github.com/cubbykv/cubby/storage"
 	"github.com/cubbykv/cubby/storage/storetest"
@@ -177,4 +180,18 @@ func TestACursorOutlivesItsKey(t *testing.T) {
 	require.Equal(t, []string{"k5", "k6", "k7", "k8"}, keys)
 	_, keys = newHarnessOn(t, store, clock).open().page(cursor)
 	require.Equal(t, []string{"k0", "k1", "k2", "k3", "k5", "k6", "k7", "k8"}, keys)
+}
+
+func TestAWalkEndsWithItsConnection(t *testing.T) {
+	c := newHarness(t).open()
+	args := []string{"MSET"}
+	for i := range 3000 {
+		args = append(args, "k"+strconv.Itoa(i), "v")
+	}
+	require.Equal(t, "+OK\r\n", c.do(args...))
+	ctx, cancel := context.WithCancel(context.Background())
+	out := resp.NewWriter(resp.V2)
+	cancel()
+	c.e.Do(ctx, c.s, []Request{{Argv: [][]byte{[]byte("KEYS"), []byte("*")}}}, out)
+	require.Equal(t, byte('-'), out.Bytes()[0])
 }
