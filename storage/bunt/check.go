@@ -48,7 +48,7 @@ func (sp *space) check() error {
 		}
 		if it.block != nil {
 			tracked++
-			if e := it.block.entries[it.pos]; e.it != it || e.at > it.expiresAt || e.at != it.expiresAt && e.at+deferral > it.expiresAt {
+			if e := it.block.entries[it.pos]; e.it != it || e.at > it.expiresAt {
 				return fmt.Errorf("key %q ends at %d, the calendar says %d", key, it.expiresAt, e.at)
 			}
 		}
@@ -86,7 +86,7 @@ func (sp *space) checkCalendar(tracked int) error {
 func (c *calendar) check() error {
 	count := 0
 	for i, b := range c.blocks {
-		exact, bytes := 0, int64(0)
+		exact, short, bytes := 0, 0, int64(0)
 		for p, e := range b.entries {
 			switch {
 			case e.it.block != b || int(e.it.pos) != p:
@@ -97,10 +97,12 @@ func (c *calendar) check() error {
 			if e.at == e.it.expiresAt {
 				exact++
 				bytes += e.it.size()
+			} else if e.it.expiresAt < e.at+lead {
+				short++
 			}
 		}
-		if exact != b.exact || bytes != b.bytes {
-			return fmt.Errorf("calendar block %d: sums %d, %d; counted %d, %d", i, b.exact, b.bytes, exact, bytes)
+		if exact != b.exact || short != b.short || bytes != b.bytes {
+			return fmt.Errorf("calendar block %d: sums %d, %d, %d; counted %d, %d, %d", i, b.exact, b.short, b.bytes, exact, short, bytes)
 		}
 		count += len(b.entries)
 	}

@@ -14,16 +14,17 @@ import (
 // under times no later than those of the blocks behind it; within a block they
 // are in no order until the block is purged.
 //
-// An expiry that moves much later (each SET EX of a busy key) leaves the entry
-// where it is: it is deferred, out of the sums, and filed anew when its old
-// time comes.
+// An expiry that moves later (each SET EX of a busy key) leaves the entry where
+// it is: it is deferred, out of the sums, and filed anew when its old time comes.
+// One that moved by little may end before the sweeper gets to it. Those are
+// counted apart; blocks that are due and have some are looked through, and the
+// sweeper comes lead before their time, so that there should be none.
 type calendar struct {
 	blocks []*dueBlock
 	count  int // entries
 }
 
-// due is the entry of an item, filed under at. at is the item's expiry, or
-// earlier by at least deferral.
+// due is the entry of an item, filed under at: the item's expiry, or earlier.
 type due struct {
 	at int64 // Unix ms
 	it *item
@@ -34,45 +35,55 @@ type dueBlock struct {
 	min, max int64 // bounds of all entries' at; they may be too wide
 	exact    int   // entries whose at is the expiry; the others are deferred
 	bytes    int64 // of the items of those
+	short    int   // deferred entries whose expiry is less than lead after at
 	ordered  bool  // latest first
 }
 
 const (
 	// blockEntries bounds how many entries one question may have to visit.
 	blockEntries = 1024
-	// deferral is by how many ms an expiry must move before its entry may stay:
-	// the time that the sweeper has to file it anew before a count has to look.
-	deferral = 4000
+	// lead is how many ms the sweeper takes at most, one hopes, to file anew what
+	// is deferred.
+	lead = 4000
 )
 
-// leave takes an item's contribution out of the sums, before it changes.
+// counts adds an entry to the sums of its block, or takes it out.
+func (b *dueBlock) counts(e due, by int) {
+	switch end := e.it.expiresAt; {
+	case end == e.at:
+		b.exact += by
+		b.bytes += int64(by) * e.it.size()
+	case end < e.at+lead:
+		b.short += by
+	}
+}
+
+// leave takes an item out of the sums, before it changes.
 func (c *calendar) leave(it *item) {
-	if b := it.block; b != nil && b.entries[it.pos].at == it.expiresAt {
-		b.exact--
-		b.bytes -= it.size()
+	if it.block != nil {
+		it.block.counts(it.block.entries[it.pos], -1)
 	}
 }
 
 // enter puts an item that has changed, or is new, in its place.
 func (c *calendar) enter(it *item) {
 	b := it.block
-	switch {
-	case it.expiresAt == 0:
-		if b != nil {
-			c.unlink(it)
+	if b == nil {
+		if it.expiresAt != 0 {
+			c.insert(it)
 		}
 		return
-	case b == nil:
-	case b.entries[it.pos].at == it.expiresAt:
-		b.exact++
-		b.bytes += it.size()
-		return
-	case it.expiresAt >= b.entries[it.pos].at+deferral:
-		return
-	default:
-		c.unlink(it)
 	}
-	c.insert(it)
+	e := b.entries[it.pos]
+	later := it.expiresAt >= e.at+lead || it.expiresAt > e.at && e.at >= it.updatedAt+2*lead
+	if it.expiresAt == e.at || later {
+		b.counts(e, 1)
+		return
+	}
+	c.unlink(it)
+	if it.expiresAt != 0 {
+		c.insert(it)
+	}
 }
 
 // forget takes an item out.
@@ -112,8 +123,7 @@ func (c *calendar) insert(it *item) {
 	b.ordered = false
 	it.block, it.pos = b, uint32(len(b.entries))
 	b.entries = append(b.entries, due{at, it})
-	b.exact++
-	b.bytes += it.size()
+	b.counts(b.entries[it.pos], 1)
 	c.count++
 }
 
@@ -151,61 +161,76 @@ func (c *calendar) split(i int) {
 
 // recount makes sums and places anew.
 func (b *dueBlock) recount() {
-	b.exact, b.bytes, b.ordered = 0, 0, false
+	b.exact, b.bytes, b.short, b.ordered = 0, 0, 0, false
 	for p, e := range b.entries {
 		e.it.block, e.it.pos = b, uint32(p)
-		if e.at == e.it.expiresAt {
-			b.exact++
-			b.bytes += e.it.size()
+		b.counts(e, 1)
+	}
+}
+
+// prepare files anew, of one block, what would soon have to be looked at by each
+// count. It tells whether it found something to do.
+func (c *calendar) prepare(now int64) bool {
+	for _, b := range c.blocks {
+		if b.min-lead > now && len(b.entries) > 0 {
+			return false
+		}
+		if b.short > 0 && c.refile(b, now) {
+			return true
 		}
 	}
+	return false
 }
 
 // oldest returns the expired item that ended first, still in the calendar, or
-// nil when nothing has expired at now. It files anew what was deferred.
-func (c *calendar) oldest(now int64) *item {
-	for {
-		b := c.first()
-		if b == nil || b.min > now {
-			return nil
-		}
-		if b.exact < len(b.entries) {
-			c.refile(b, now)
-			if len(b.entries) == 0 {
-				continue
-			}
-		}
-		if !b.ordered {
-			slices.SortFunc(b.entries, func(x, y due) int { return cmp.Compare(y.at, x.at) })
-			for p, e := range b.entries {
-				e.it.pos = uint32(p)
-			}
-			b.ordered = true
-		}
-		e := b.entries[len(b.entries)-1]
-		b.min = e.at
-		if e.at > now {
-			return nil
-		}
-		return e.it
+// nil when nothing has expired at now. It first files anew what was deferred, a
+// block at a time: after each it returns nil and again.
+func (c *calendar) oldest(now int64) (it *item, again bool) {
+	first := c.first()
+	if first == nil || first.min > now {
+		return nil, false
 	}
+	if first.exact < len(first.entries) && c.refile(first, now) {
+		return nil, true
+	}
+	first.order()
+	e := first.entries[len(first.entries)-1]
+	first.min = e.at
+	if e.at > now {
+		return nil, false
+	}
+	return e.it, false
 }
 
-// refile moves the deferred entries of a block whose time has come. Together:
-// one by one, the block would have to be ordered for each.
-func (c *calendar) refile(b *dueBlock, now int64) {
+// order sorts the entries, so that the one to purge next is the last.
+func (b *dueBlock) order() {
+	if b.ordered {
+		return
+	}
+	slices.SortFunc(b.entries, func(x, y due) int { return cmp.Compare(y.at, x.at) })
+	for p, e := range b.entries {
+		e.it.pos = uint32(p)
+	}
+	b.ordered = true
+}
+
+// refile moves the deferred entries of a block whose time has come, or comes
+// soon for the short ones. All together: one by one, the block would have to be
+// ordered for each.
+func (c *calendar) refile(b *dueBlock, now int64) bool {
 	var late []*item
 	for _, e := range b.entries {
-		if e.at <= now && e.at != e.it.expiresAt {
+		if end := e.it.expiresAt; end != e.at && (e.at <= now || end < e.at+lead && e.at <= now+lead) {
 			late = append(late, e.it)
 		}
 	}
 	for _, it := range late {
-		c.unlink(it)
+		c.forget(it)
 	}
 	for _, it := range late {
 		c.insert(it)
 	}
+	return len(late) > 0
 }
 
 // first returns the first block that has entries.
@@ -221,13 +246,16 @@ func (c *calendar) first() *dueBlock {
 	return nil
 }
 
-// next returns a time that is no later than the first expiry, 0 when nothing
-// ever ends.
+// next returns when prepare or oldest has something to do, 0 when nothing ever ends.
 func (c *calendar) next() int64 {
-	if b := c.first(); b != nil {
-		return b.min
+	b := c.first()
+	switch {
+	case b == nil:
+		return 0
+	case b.short > 0:
+		return b.min - lead
 	}
-	return 0
+	return b.min
 }
 
 // expired counts the items that have ended at now and the bytes they hold. It
@@ -248,7 +276,7 @@ func (c *calendar) expired(now int64) (keys, bytes int64) {
 		}
 		keys += int64(b.exact)
 		bytes += b.bytes
-		if b.exact < len(b.entries) && b.min+deferral <= now {
+		if b.short > 0 || b.exact < len(b.entries) && b.min+lead <= now {
 			for _, e := range b.entries { // the sweeper is late
 				if e.at != e.it.expiresAt && e.it.expired(now) {
 					keys++

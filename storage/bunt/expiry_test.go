@@ -14,7 +14,7 @@ func TestCalendarCounts(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	for _, spread := range []int64{3, 1000, 1_000_000} {
+	for _, spread := range []int64{3, 1000, 100_000, 10_000_000} {
 		var c calendar
 		now := int64(1_000_000)
 		var items []*item
@@ -38,7 +38,10 @@ func TestCalendarCounts(t *testing.T) {
 					continue
 				}
 				c.leave(it)
-				it.expiresAt = expiry()
+				it.expiresAt, it.updatedAt = expiry(), now
+				if rnd.IntN(3) == 0 && it.block != nil { // a busy key
+					it.expiresAt = it.block.entries[it.pos].at + rnd.Int64N(20)
+				}
 				it.setValue("value"[:rnd.IntN(6)])
 				c.enter(it)
 			case n < 90:
@@ -47,10 +50,15 @@ func TestCalendarCounts(t *testing.T) {
 				delete(live, it)
 			case n < 95:
 				now += rnd.Int64N(max(2, spread/50))
+			case n < 97:
+				c.prepare(now)
 			default:
 				var last int64
 				for range rnd.IntN(50) {
-					it := c.oldest(now)
+					it, again := c.oldest(now)
+					if again {
+						continue
+					}
 					if it == nil {
 						break
 					}
@@ -79,8 +87,11 @@ func TestCalendarCounts(t *testing.T) {
 			require.Equal(t, [2]int64{keys, bytes}, [2]int64{gotKeys, gotBytes}, "spread %d, step %d", spread, i)
 			require.LessOrEqual(t, c.next(), first)
 		}
-		for it := c.oldest(now + 2*spread); it != nil; it = c.oldest(now + 2*spread) {
-			c.forget(it)
+		end := now + 1_000_000_000
+		for it, again := c.oldest(end); it != nil || again; it, again = c.oldest(end) {
+			if it != nil {
+				c.forget(it)
+			}
 		}
 		require.Zero(t, c.count)
 		require.NoError(t, c.check())

@@ -157,11 +157,16 @@ func (sp *space) sweep(limit int) (done swept) {
 	events := sp.events.Load()
 	changes := make([]change, 0, min(limit, sp.ends.count))
 	done.more = true
+	for sp.ends.prepare(now) && time.Since(began) < sweepHold/2 {
+	}
 	for len(changes) < limit {
-		if len(changes)%fewRows == fewRows-1 && time.Since(began) > sweepHold/2 {
+		it, again := sp.ends.oldest(now)
+		if (again || len(changes)%fewRows == fewRows-1) && time.Since(began) > sweepHold/2 {
 			break // the rows in the index take as long again
 		}
-		it := sp.ends.oldest(now)
+		if again {
+			continue
+		}
 		if it == nil {
 			done.more = false
 			break

@@ -237,7 +237,10 @@ func (t *tx) Purge(limit int) (int, error) {
 	}
 	n := 0
 	for ; n < limit; n++ {
-		it := t.sp.ends.oldest(t.now)
+		it, again := t.sp.ends.oldest(t.now)
+		for again {
+			it, again = t.sp.ends.oldest(t.now)
+		}
 		if it == nil {
 			break
 		}
