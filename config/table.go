@@ -139,7 +139,7 @@ func limitRows() []directive {
 			directive{Directive{Name: of.prefix + "ttl-min", Group: of.group, Default: of.ttlMin, Live: true,
 				Doc: "The shortest TTL that may be given; a shorter one is refused. At most " + of.prefix + "ttl-max."},
 				duration{func(c *Config) *time.Duration { return &c.Limits.TTLMin[db] }, time.Millisecond, time.Millisecond, maxTime}},
-			directive{Directive{Name: of.prefix + "ttl-max", Group: of.group, Default: "31536000s", Zero: "no limit", Live: true,
+			directive{Directive{Name: of.prefix + "ttl-max", Group: of.group, Default: "365d", Zero: "no limit", Live: true,
 				Doc: ttlMaxDoc},
 				duration{func(c *Config) *time.Duration { return &c.Limits.TTLMax[db] }, time.Millisecond, 0, maxTime}},
 		)

@@ -51,7 +51,7 @@ Not in it: the ephemeral database 1, the admin's password, the configuration.`,
 			if t.json {
 				return env.printJSON(record{{"file", args[0]}, {"created_at", isoTime(info.CreatedAt)}, {"files", info.Files}, {"bytes", info.Bytes}})
 			}
-			return env.say("backed up to %s: %d file(s), %s\n", args[0], info.Files, formatBytes(info.Bytes))
+			return env.say("backed up to %s (%s)\n", args[0], formatBytes(info.Bytes))
 		},
 	}
 	t.addServerFlags(cmd)
@@ -129,7 +129,7 @@ is written, and the directory again afterwards. DIR may be missing or empty.`,
 			p.end()
 			switch {
 			case errors.Is(err, bunt.ErrNotEmpty):
-				return fmt.Errorf("%w; a backup is restored into a new directory only", err)
+				return fmt.Errorf("%w; a backup is restored into a new or empty directory only", err)
 			case errors.Is(err, storage.ErrDamaged):
 				return fmt.Errorf("%w; nothing was restored", err)
 			case err != nil:

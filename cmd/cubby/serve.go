@@ -27,8 +27,8 @@ func newServe(env environment) *cobra.Command {
 its directives may also be given as --directive value ..., which then wins.
 docs/configuration.md and redis.conf.example list them.
 
-With --dev only this machine may connect, clients need not sign in, and the
-limits are wide open.`,
+With --dev only this machine may connect. Clients that do not sign in are in the
+namespace dev/app, whose limits are wide open.`,
 		Example: `  cubby serve --dev
   cubby serve --dev --port 7000
   cubby serve /etc/cubby.conf --appendfsync always`,
