@@ -300,7 +300,7 @@ func runBitOp(c *Call) error {
 		return errSyntax
 	}
 	sources := make([][]byte, 0, c.argc()-3)
-	size, work := 0, 0
+	size := 0
 	for i := 3; i < c.argc(); i++ {
 		e, _, err := c.get(c.arg(i))
 		if err != nil {
@@ -308,7 +308,7 @@ func runBitOp(c *Call) error {
 		}
 		sources = append(sources, e.Value)
 		size = max(size, len(e.Value))
-		if work = size * len(sources); work > maxBitOpWork {
+		if size*len(sources) > maxBitOpWork {
 			return errBitOpWork
 		}
 	}

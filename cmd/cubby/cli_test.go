@@ -129,7 +129,7 @@ func TestUsageErrors(t *testing.T) {
 		{"app zebra", `no command "zebra"`},
 		{"app create", "TENANT/APP is missing"},
 		{"app create a/b max-keys", `"max-keys" is not LIMIT=VALUE`},
-		{"app set a/b", "TENANT/APP and LIMIT=VALUE is missing"},
+		{"app set a/b", "cubby: LIMIT=VALUE is missing"},
 		{"app info", "TENANT/APP is missing"},
 		{"app info a/b c", `unexpected argument "c"`},
 		{"app list a b", `unexpected argument "b"`},

@@ -172,12 +172,11 @@ func TestFullDiskUnderLoad(t *testing.T) {
 func TestBackgroundFsyncFails(t *testing.T) {
 	s, d := onDisk(t, SyncEverySecond)
 	set(t, s, notes, "a", "1")
-	before := holdings(t, s, notes)
 	seq, err := namespace(t, s, notes).Update(t.Context(), nil, func(tx storage.Tx) error { put(t, tx, "a", "2"); return nil })
 	require.NoError(t, err)
 	d.fault = failing("sync", segmentSuffix, syscall.EIO)
 	require.NoError(t, s.Wait(t.Context(), seq), "written is what everysec promises")
-	before = holdings(t, s, notes)
+	before := holdings(t, s, notes)
 	s.journal.tick()
 	require.ErrorIs(t, s.Stats().WriteError, syscall.EIO)
 	d.fault = nil // the second fsync would lie
@@ -354,6 +353,6 @@ func TestUnusableDirectories(t *testing.T) {
 		require.ErrorIs(t, got, err, kind)
 		require.ErrorContains(t, got, dir, kind)
 		require.ErrorContains(t, got, "data directory", kind)
-		require.False(t, errors.Is(got, os.ErrNotExist))
+		require.NotErrorIs(t, got, os.ErrNotExist)
 	}
 }
