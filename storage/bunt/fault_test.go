@@ -2,7 +2,6 @@ package bunt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
