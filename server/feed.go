@@ -11,14 +11,14 @@ import (
 // does that.
 const redconWindow = 4 << 10
 
-// stub goes to redcon in the place of a command that it cannot carry: one that
+// placeholder goes to redcon in the place of a command that it cannot carry: one that
 // is too long for what is left of its window, inline, or refused.
-const stub = "*1\r\n$0\r\n\r\n"
+const placeholder = "*1\r\n$0\r\n\r\n"
 
 // feeder hands commands to redcon and takes them back behind it.
 type feeder struct {
 	window int  // bytes of redcon's window in use
-	aside  bool // redcon has a stub, and the command itself waits in held
+	aside  bool // redcon has a placeholder, and the command itself waits in held
 	held   commands.Request
 }
 
@@ -41,12 +41,12 @@ func (g *guard) feed(p []byte, b bounds) int {
 		n = copy(p, g.buf[g.start:g.pos])
 		g.consume()
 	} else {
-		n = copy(p, stub)
+		n = copy(p, placeholder)
 		g.held, g.aside = g.take(&arena{}, b), true
 	}
-	// A remnant that not even a stub fits in is filled with line breaks, which
+	// A remnant that not even a placeholder fits in is filled with line breaks, which
 	// redcon passes over.
-	if len(p)-n < len(stub) {
+	if len(p)-n < len(placeholder) {
 		for ; n < len(p); n++ {
 			p[n] = '\n'
 		}
