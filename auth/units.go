@@ -21,24 +21,14 @@ func parseCount(s string) (int64, error) {
 
 func parseSize(s string) (int64, error) {
 	n, err := units.Size(s)
-	return n, inOurWords(err, "it is not a size such as 1024, 64kb or 1mb")
+	return n, units.Explain(err, "it is not a size such as 1024, 64kb or 1mb", errTooLarge)
 }
 
 // ParseDuration reads a whole number with ms, s, m, h or d after it; a bare
 // number is seconds.
 func ParseDuration(s string) (time.Duration, error) {
 	d, err := units.Duration(s)
-	return d, inOurWords(err, "it is not a duration such as 90, 90s, 1500ms, 2h or 30d")
-}
-
-func inOurWords(err error, complaint string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, units.ErrTooLarge):
-		return errTooLarge
-	}
-	return errors.New(complaint)
+	return d, units.Explain(err, "it is not a duration such as 90, 90s, 1500ms, 2h or 30d", errTooLarge)
 }
 
 // formatDuration writes d so that ParseDuration reads it back: in whole days

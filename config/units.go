@@ -38,23 +38,13 @@ func parseInt(s string) (int64, error) {
 // parseSize returns the bytes of a size such as "64mb".
 func parseSize(s string) (int64, error) {
 	n, err := units.Size(s)
-	return n, inOurWords(err, "is not a size")
+	return n, units.Explain(err, "is not a size", errTooLarge)
 }
 
 // parseDuration reads a duration such as "300", "60s" or "1ms".
 func parseDuration(s string) (time.Duration, error) {
 	d, err := units.Duration(s)
-	return d, inOurWords(err, "is not a duration")
-}
-
-func inOurWords(err error, complaint string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, units.ErrTooLarge):
-		return errTooLarge
-	}
-	return errors.New(complaint)
+	return d, units.Explain(err, "is not a duration", errTooLarge)
 }
 
 // formatSize writes a size in the largest unit that loses nothing.

@@ -16,6 +16,18 @@ var (
 	ErrTooLarge = errors.New("too large")
 )
 
+// Explain returns err in the caller's words: syntax for ErrSyntax, tooLarge for
+// ErrTooLarge, nil for nil.
+func Explain(err error, syntax string, tooLarge error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrTooLarge):
+		return tooLarge
+	}
+	return errors.New(syntax)
+}
+
 // unit is a suffix and what it multiplies by.
 type unit struct {
 	suffix string
