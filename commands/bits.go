@@ -18,7 +18,7 @@ func bitRows() []*Command {
 			Syntax: "key [start end [BYTE | BIT]]", Doc: "Counts the bits that are set, in all of the value or in a range.", Run: runBitCount},
 		{Name: "bitpos", Arity: -3, Flags: Reads, Keys: oneKey, ACL: "read bitmap slow", Group: "bits", Since: "2.8.7",
 			Syntax: "key bit [start [end [BYTE | BIT]]]", Doc: "Finds the first bit that is set or clear.", Run: runBitPos},
-		{Name: "bitop", Arity: -4, Flags: Writes | Grows, Keys: KeySpec{First: 2, Last: -1, Step: 1}, ACL: "write bitmap slow", Group: "bits", Since: "2.6.0",
+		{Name: "bitop", Arity: -4, Flags: Writes | Grows | Slow, Keys: KeySpec{First: 2, Last: -1, Step: 1}, ACL: "write bitmap slow", Group: "bits", Since: "2.6.0",
 			Syntax: "AND | OR | XOR | NOT destkey key [key ...]",
 			Doc:    "Combines values bit by bit, shorter ones padded with zero bytes, and stores the result.", Run: runBitOp},
 		{Name: "bitfield", Arity: -2, Flags: Writes | Grows, Keys: oneKey, ACL: "write bitmap slow", Group: "bits", Since: "3.2.0",

@@ -11,9 +11,9 @@ import (
 
 func connRows() []*Command {
 	return []*Command{
-		{Name: "auth", Arity: -2, Flags: Stateful | NoAuth | NoMulti, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+		{Name: "auth", Arity: -2, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "[tenant/app | default | admin] token-or-password", Doc: "Signs the connection in to one namespace, or as the admin.", Also: "noscript loading stale allow_busy", Run: runAuth},
-		{Name: "hello", Arity: -1, Flags: Stateful | NoAuth | NoMulti, ACL: "fast connection", Group: "connection", Since: "6.0.0",
+		{Name: "hello", Arity: -1, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "6.0.0",
 			Syntax: "[protover [AUTH username password] [SETNAME clientname]]",
 			Doc:    "Chooses RESP2 or RESP3, signs in, and tells about the server.", Also: "noscript loading stale allow_busy", Run: runHello},
 		{Name: "ping", Arity: -1, Flags: PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",

@@ -36,7 +36,7 @@ func kvRows() []*Command {
 			Doc:    "Appends the objects whose id the stored array does not have yet, and returns the array. It writes, and clears an old TTL like KV.SET, even when nothing is new.", Run: runKVAppendUnique},
 		{Name: "kv.popall", Arity: 2, Flags: Reads | Writes, Keys: one, ACL: "write string slow", Group: group, Since: since,
 			Syntax: "key", Doc: "Returns a JSON array and deletes it; [] when there is none.", Run: runKVPopAll},
-		{Name: "kv.purge", Arity: -1, Flags: Writes | WholeNamespace, ACL: "keyspace write slow", Group: group, Since: since,
+		{Name: "kv.purge", Arity: -1, Flags: Writes | WholeNamespace | Slow, ACL: "keyspace write slow", Group: group, Since: since,
 			Syntax: "[LIMIT count]", Doc: "Frees the memory of expired entries now, oldest first, and returns how many; at most 10,000 in one call.", Run: runKVPurge},
 		{Name: "kv.usage", Arity: 1, Flags: Reads | WholeNamespace, ACL: "keyspace read fast", Group: group, Since: since,
 			Doc: "Tells how many keys and bytes the database holds, and every limit; nil is no limit.", Run: runKVUsage},

@@ -9,7 +9,7 @@ import (
 
 func lcsRows() []*Command {
 	return []*Command{
-		{Name: "lcs", Arity: -3, Flags: Reads | Bulky, Keys: KeySpec{First: 1, Last: 2, Step: 1}, ACL: "read string slow",
+		{Name: "lcs", Arity: -3, Flags: Reads | Bulky | Slow, Keys: KeySpec{First: 1, Last: 2, Step: 1}, ACL: "read string slow",
 			Group: "strings", Since: "7.0.0", Syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
 			Doc: "Finds the longest common subsequence of two values; refused, as in Redis, when their lengths multiply to 128 Mi or more.", Run: runLCS},
 	}

@@ -15,9 +15,9 @@ import (
 func persistenceRows() []*Command {
 	const admin = "slow admin dangerous"
 	return []*Command{
-		{Name: "wait", Arity: 3, Also: "noscript", Tips: "request_policy:all_shards response_policy:agg_min", ACL: "slow connection", Group: "server", Since: "3.0.0",
+		{Name: "wait", Arity: 3, Flags: Slow, Also: "noscript", Tips: "request_policy:all_shards response_policy:agg_min", ACL: "slow connection", Group: "server", Since: "3.0.0",
 			Syntax: "numreplicas timeout", Doc: "Answers 0 at once: there are no replicas to wait for.", Run: runWait},
-		{Name: "waitaof", Arity: 4, Also: "noscript", Tips: "request_policy:all_shards response_policy:agg_min", ACL: "slow connection", Group: "server", Since: "7.2.0",
+		{Name: "waitaof", Arity: 4, Flags: Slow, Also: "noscript", Tips: "request_policy:all_shards response_policy:agg_min", ACL: "slow connection", Group: "server", Since: "7.2.0",
 			Syntax: "numlocal numreplicas timeout",
 			Doc: "Waits at most timeout milliseconds (0 is without end) until this connection's writes to database 0 are on the disk, and returns 1 or 0 for that, " +
 				"and 0 for the replicas, of which there are none. With numlocal 0, and inside a transaction, it does not wait.", Run: runWaitAOF},

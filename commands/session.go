@@ -18,6 +18,12 @@ type SessionOptions struct {
 	Local  string // our address
 	// Kill closes the connection from another goroutine; may be nil.
 	Kill func()
+	// Push sends a message that no command of this session asked for; called
+	// by any goroutine, it never blocks. The door keeps msg, which nobody changes
+	// any more, sends messages whole and in order, never inside the replies of a
+	// batch, and not before Wait(after) has returned; it cuts a client off that
+	// does not keep up. nil when the door cannot push.
+	Push func(msg []byte, after storage.Seq)
 }
 
 // Session is what the engine remembers of one connection. It is used by one
