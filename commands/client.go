@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cubbykv/cubby/internal/kverr"
@@ -20,6 +21,9 @@ func clientRows() []*Command {
 			Doc: "Returns the number of this connection.", Run: runClientID},
 		{Name: "client|info", Arity: 2, Also: also, Tips: "nondeterministic_output", ACL: "slow connection", Group: "connection", Since: "6.2.0",
 			Doc: "Describes this connection in the format of CLIENT LIST.", Run: runClientInfo},
+		{Name: "client|kill", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "2.4.0",
+			Syntax: "ip:port | [ID client-id] [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME YES | NO] [MAXAGE maxage]",
+			Doc:    "Closes connections of the namespace; the admin those of any. A restricted token closes only what was opened with it.", Run: runClientKill},
 		{Name: "client|list", Arity: -2, Also: also, Tips: "nondeterministic_output",
 			ACL: "slow admin dangerous connection", Group: "connection", Since: "2.4.0",
 			Syntax: "[TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]",
@@ -28,37 +32,21 @@ func clientRows() []*Command {
 			Syntax: "ON | OFF", Doc: "Accepted and without effect: no connection is ever evicted.", Run: runClientSwitch},
 		{Name: "client|no-touch", Arity: 3, Also: also, ACL: "slow connection", Group: "connection", Since: "7.2.0",
 			Syntax: "ON | OFF", Doc: "Accepted and without effect: reading a key changes nothing about it.", Run: runClientSwitch},
+		{Name: "client|pause", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "3.0.0",
+			Syntax: "timeout [WRITE | ALL]",
+			Doc: "Lets the commands of the namespace, or only those that write, wait for a number of milliseconds, at most an hour. " +
+				"The admin pauses everybody but admins. Commands that sign in do not wait, nor does CLIENT UNPAUSE.", Run: runClientPause},
+		{Name: "client|reply", Arity: 3, Flags: Stateful | NoMulti, Also: also, ACL: "slow connection", Group: "connection", Since: "3.2.0",
+			Syntax: "ON | OFF | SKIP", Doc: "Sends replies, sends none from now on, or none to the next command.", Run: runClientReply},
 		{Name: "client|setinfo", Arity: 4, Flags: Stateful, Also: also, ACL: "slow connection", Group: "connection", Since: "7.2.0",
 			Syntax: "LIB-NAME name | LIB-VER version", Doc: "Tells the client library's name and version to CLIENT LIST.", Run: runClientSetInfo},
 		{Name: "client|setname", Arity: 3, Flags: Stateful, Also: also, ACL: "slow connection", Group: "connection", Since: "2.6.9",
 			Syntax: "connection-name", Doc: "Names this connection; an empty name takes it back.", Run: runClientSetName},
+		{Name: "client|unblock", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "5.0.0",
+			Syntax: "client-id [TIMEOUT | ERROR]", Doc: "Answers 0: no command blocks a connection.", Run: runClientUnblock},
+		{Name: "client|unpause", Arity: 2, Flags: EndsPause, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "6.2.0",
+			Doc: "Ends the pause that CLIENT PAUSE began.", Run: runClientUnpause},
 	}
-}
-
-func runClientHelp(c *Call) error {
-	writeHelp(c,
-		"GETNAME",
-		"    Return the name of the current connection.",
-		"ID",
-		"    Return the ID of the current connection.",
-		"INFO",
-		"    Return information about the current client connection.",
-		"LIST [options ...]",
-		"    Return information about client connections. Options:",
-		"    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
-		"      Return clients of specified type.",
-		"    * ID <client-id> [<client-id> [...]]",
-		"      Return clients with the specified IDs.",
-		"NO-EVICT (ON|OFF)",
-		"    Protect current client connection from eviction.",
-		"NO-TOUCH (ON|OFF)",
-		"    Will not touch LRU/LFU stats when this mode is on.",
-		"SETINFO (LIB-NAME|LIB-VER) <value>",
-		"    Set the name or the version of the client library.",
-		"SETNAME <name>",
-		"    Assign the name <name> to the current connection.",
-	)
-	return nil
 }
 
 // writeHelp answers a HELP subcommand in Redis's frame.
@@ -118,11 +106,19 @@ func runClientSetInfo(c *Call) error {
 }
 
 // runClientSwitch accepts NO-EVICT and NO-TOUCH, which promise what is always
-// so here.
+// so here. CLIENT LIST shows who asked.
 func runClientSwitch(c *Call) error {
-	if v := c.arg(2); !strings.EqualFold(v, "on") && !strings.EqualFold(v, "off") {
+	on := strings.EqualFold(c.arg(2), "on")
+	if !on && !strings.EqualFold(c.arg(2), "off") {
 		return errSyntax
 	}
+	c.Session.show(func(v *shownState) {
+		if strings.HasSuffix(c.Cmd.Name, "evict") {
+			v.noEvict = on
+		} else {
+			v.noTouch = on
+		}
+	})
 	c.Out.Status("OK")
 	return nil
 }
@@ -156,14 +152,33 @@ func listClients(c *Call, sessions []*Session) error {
 
 // listClientsOfType knows Redis's types. There are no replicas here.
 func listClientsOfType(c *Call, kind string) error {
-	switch strings.ToLower(kind) {
-	case "normal":
-		return listClients(c, c.Engine.visibleSessions(c.Session))
-	case "master", "slave", "replica", "pubsub":
-		return listClients(c, nil)
-	default:
+	wanted, ok := clientType(kind)
+	if !ok {
 		return kverr.Newf(kverr.Err, "Unknown client type '%s'", kind)
 	}
+	sessions := slices.DeleteFunc(c.Engine.visibleSessions(c.Session), func(s *Session) bool {
+		v := s.snapshot()
+		return v.kind() != wanted
+	})
+	return listClients(c, sessions)
+}
+
+var errUnblockReason = kverr.New(kverr.Err, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+
+func runClientUnblock(c *Call) error {
+	switch {
+	case c.argc() == 4:
+		if word := c.arg(3); !strings.EqualFold(word, "timeout") && !strings.EqualFold(word, "error") {
+			return errUnblockReason
+		}
+	case c.argc() > 4:
+		return c.errSubcommand()
+	}
+	if _, ok := parseInt(c.Argv[2]); !ok {
+		return errNotInteger
+	}
+	c.Out.Int(0)
+	return nil
 }
 
 // listClientsByID skips ids that do not exist or may not be seen, as Redis

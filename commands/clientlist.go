@@ -27,10 +27,6 @@ func (e *Engine) visibleSessions(viewer *Session) []*Session {
 func appendClient(b []byte, c *Call, s *Session) []byte {
 	v := s.snapshot()
 	now := c.clock()
-	flags := "N"
-	if v.multi >= 0 {
-		flags = "x"
-	}
 	text := func(field, value string) {
 		b = append(b, field...)
 		b = append(b, value...)
@@ -46,7 +42,7 @@ func appendClient(b []byte, c *Call, s *Session) []byte {
 	text(" name=", v.name)
 	number(" age=", int64(now.Sub(s.created).Seconds()))
 	number(" idle=", max(0, now.UnixMilli()-s.last.Load())/1000)
-	text(" flags=", flags)
+	text(" flags=", v.flags())
 	number(" db=", int64(v.db))
 	text(" sub=0 psub=0 ssub=0", "")
 	number(" multi=", int64(v.multi))
@@ -70,4 +66,21 @@ func lastCommand(c *Call, s *Session) string {
 		return cmd.Name
 	}
 	return "NULL" // Redis's word
+}
+
+// flags are the letters of CLIENT LIST, in Redis's order.
+func (v *shownState) flags() string {
+	var b []byte
+	for _, f := range []struct {
+		set    bool
+		letter byte
+	}{{v.multi >= 0, 'x'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
+		if f.set {
+			b = append(b, f.letter)
+		}
+	}
+	if len(b) == 0 {
+		return "N"
+	}
+	return string(b)
 }

@@ -73,7 +73,12 @@ func realRedis(t *testing.T) func(args ...string) string {
 var otherThanRedis = map[string]map[int]string{
 	"auth":            {2: "Redis queues it in MULTI"},
 	"hello":           {2: "Redis queues it in MULTI"},
+	"client|kill":     {2: "apps may run it here"},
 	"client|list":     {2: "apps may run it here"},
+	"client|pause":    {2: "apps may run it here"},
+	"client|reply":    {2: "in MULTI it would leave EXEC's array without its elements"},
+	"client|unblock":  {2: "apps may run it here"},
+	"client|unpause":  {2: "apps may run it here"},
 	"client|no-evict": {2: "apps may run it here"},
 	"rename":          {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"renamenx":        {2: "the new name counts against the cap", 8: "one specification for both keys"},

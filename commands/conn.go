@@ -190,7 +190,10 @@ func runReset(c *Call) error {
 	s := c.Session
 	s.become(c.Engine.anonymous)
 	s.setProto(resp.V2, c.Out)
-	s.show(func(v *shownState) { v.name = "" })
+	if s.reply == replyOff {
+		s.reply = replyOn
+	}
+	s.show(func(v *shownState) { v.name, v.noEvict, v.noTouch = "", false, false })
 	c.Out.Status("RESET")
 	return nil
 }

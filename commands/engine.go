@@ -62,6 +62,7 @@ type Engine struct {
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
 
+	pauses        pauses
 	saving        saving
 	backups       backups
 	cursors       cursorTable
@@ -110,11 +111,12 @@ func (e *Engine) Wait(ctx context.Context, s storage.Seq) error {
 	return e.store.Wait(ctx, s)
 }
 
-// Fail replaces the replies of n commands by the error that Wait returned.
-// The caller passes the Writer rewound to where those replies began.
-func (e *Engine) Fail(n int, err error, out *resp.Writer) {
+// Fail replaces the replies of the n commands of the session's last Do by the
+// error that Wait returned, those excepted that wanted no reply. The caller
+// passes the Writer rewound to where those replies began.
+func (e *Engine) Fail(s *Session, n int, err error, out *resp.Writer) {
 	text := e.wireText(err)
-	for range n {
+	for range n - s.silenced {
 		out.Error(text)
 	}
 }

@@ -68,6 +68,14 @@ func errUnknownSubcommand(container, sub []byte) error {
 	return kverr.Newf(kverr.Err, "unknown subcommand '%s'. Try %s HELP.", cString(sub, 128), strings.ToUpper(string(container)))
 }
 
+// errSubcommand is Redis's answer to a subcommand with too many arguments that
+// its arity lets through.
+func (c *Call) errSubcommand() error {
+	container, _, _ := strings.Cut(c.Cmd.Name, "|")
+	return kverr.Newf(kverr.Err, "unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.",
+		cString(c.Argv[1], 128), strings.ToUpper(container))
+}
+
 // cString cuts b at n bytes and, like C's %s, at a zero byte.
 func cString(b []byte, n int) []byte {
 	if len(b) > n {

@@ -25,57 +25,88 @@ type item struct {
 }
 
 // Do runs commands from the front of batch and appends one reply for each to
-// out. It returns how many it ran, at least one unless the session is closing:
-// the door sends the replies and calls again with the rest. The replies may be
-// sent when Wait(seq) returns; when that fails, Fail takes their place.
+// out, less those that CLIENT REPLY holds back. It returns how many it ran, at
+// least one unless the session is closing: the door sends the replies and calls
+// again with the rest. The replies may be sent when Wait(seq) returns; when that
+// fails, Fail takes their place. While CLIENT PAUSE holds the first command, Do
+// waits for that or for the end of ctx.
 //
 // Neighbouring commands that use the store share one transaction; the writes
 // of each stand or fall on their own.
 func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.Writer) (n int, seq storage.Seq) {
 	now := e.clock()
 	s.last.Store(now.UnixMilli())
+	s.silenced = 0
 	out.SetProto(s.proto)
 	start := out.Len()
 	r := &s.run
 	r.ctx, r.out, r.now = ctx, out, now
-	var last *Command // nil when it does not exist
 	for n < len(batch) && !s.closing && out.Len()-start < flushAfter {
-		cmd, v, err := e.admit(s, batch[n], now)
-		// Gather the neighbours of a store command. What admission says of the
-		// first one that does not fit still holds after the run: a run does not
-		// change the session.
-		r.items = r.items[:0]
-		for v == execute && joinsRun(cmd) {
-			r.items = append(r.items, item{cmd, batch[n].Argv})
-			last = cmd
-			n++
-			if v = done; n < len(batch) && len(r.items) < maxRun {
-				cmd, v, err = e.admit(s, batch[n], now)
+		if over := e.mustWait(s, batch[n]); over != nil {
+			if n > 0 {
+				break // the replies so far come first
 			}
-		}
-		if len(r.items) > 0 {
-			seq = max(seq, r.transact(false))
-		}
-		if v == done {
+			if err := await(ctx, over); err != nil {
+				out.Error(e.wireText(err)) // to nobody: the connection has ended
+				return 1, seq
+			}
+			r.now = e.clock()
 			continue
 		}
-		argv := batch[n].Argv
+		ran, after := e.step(s, batch[n:])
+		n += ran
+		seq = max(seq, after)
+	}
+	e.totals.commands.Add(int64(n))
+	return n, seq
+}
+
+// step runs the first command of batch, and with it the neighbours that may
+// share its transaction. It returns how many it ran.
+func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
+	r := &s.run
+	mark, reply, most := r.out.Mark(), s.beginReply(), maxRun
+	if reply == replySkipping {
+		most = 1
+	}
+	var last *Command // nil when it does not exist
+	cmd, v, err := e.admit(s, batch[0], r.now)
+	// Gather the neighbours of a store command. What admission says of the first
+	// one that does not fit still holds after the run: a run does not change the
+	// session.
+	r.items = r.items[:0]
+	for v == execute && joinsRun(cmd) {
+		r.items = append(r.items, item{cmd, batch[n].Argv})
 		last = cmd
 		n++
-		switch v {
-		case refuse:
-			e.refused(s, cmd, err, out)
-		case enqueue:
-			if err := s.enqueue(cmd, argv, out); err != nil {
-				e.refused(s, cmd, err, out)
-			}
-		default:
-			r.items = append(r.items[:0], item{cmd, argv})
-			seq = max(seq, r.alone())
+		if v = done; n < len(batch) && len(r.items) < most && e.mustWait(s, batch[n]) == nil {
+			cmd, v, err = e.admit(s, batch[n], r.now)
 		}
 	}
-	s.lastCmd.Store(last)
-	e.totals.commands.Add(int64(n))
+	if len(r.items) > 0 {
+		seq = r.transact(false)
+		s.endReply(r.out, mark, reply, n)
+	}
+	if v == done {
+		s.lastCmd.Store(last)
+		return n, seq
+	}
+	argv := batch[n].Argv
+	mark = r.out.Mark()
+	s.lastCmd.Store(cmd)
+	n++
+	switch v {
+	case refuse:
+		e.refused(s, cmd, err, r.out)
+	case enqueue:
+		if err := s.enqueue(cmd, argv, r.out); err != nil {
+			e.refused(s, cmd, err, r.out)
+		}
+	default:
+		r.items = append(r.items[:0], item{cmd, argv})
+		seq = max(seq, r.alone())
+	}
+	s.endReply(r.out, mark, reply, 1)
 	return n, seq
 }
 

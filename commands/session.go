@@ -40,6 +40,8 @@ type Session struct {
 	multi     *transaction
 	watched   []watchedKey
 	closing   bool
+	reply     replyMode
+	silenced  int // how many commands of the last Do got no reply
 
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
@@ -60,6 +62,8 @@ type shownState struct {
 	proto      int
 	multi      int // queued commands, -1 outside MULTI
 	watched    int
+	noEvict    bool
+	noTouch    bool
 }
 
 // NewSession registers a connection with the engine.

@@ -24,6 +24,7 @@ const (
 	WholeNamespace                  // sees keys that its arguments do not name
 	Bulky                           // may have a large reply: shares no transaction with its neighbours
 	EndsMulti                       // ends the transaction even when it is refused
+	EndsPause                       // never waits for a pause
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 )
 

@@ -38,7 +38,7 @@ func (p enginePeer) do(ctx context.Context, batch []commands.Request, out *resp.
 	return p.engine.Do(ctx, p.session, batch, out)
 }
 func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
-func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(n, err, out) }
+func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
 func (p enginePeer) signedIn() bool                                  { return p.session.SignedIn() }
 func (p enginePeer) closing() bool                                   { return p.session.Closing() }
 func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }

@@ -131,12 +131,41 @@ func (c *Conn) Do(args ...string) (raw string) {
 	return string(reply)
 }
 
-func (c *Conn) roundTrip(args []string) ([]byte, error) {
-	request := append(strconv.AppendInt([]byte{'*'}, int64(len(args)), 10), "\r\n"...)
+// Pipeline sends commands at once and returns all bytes up to end, which the
+// reply to the last one ends with.
+func (c *Conn) Pipeline(end string, cmds ...[]string) (raw string) {
+	c.t.Helper()
+	var requests, replies []byte
+	for _, args := range cmds {
+		requests = appendRequest(requests, args)
+	}
+	err := c.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = c.Write(requests)
+	}
+	for err == nil && !bytes.HasSuffix(replies, []byte(end)) {
+		var b byte
+		if b, err = c.r.ReadByte(); err == nil {
+			replies = append(replies, b)
+		}
+	}
+	if err != nil {
+		c.t.Fatalf("redis-server: %q: %v after %q", cmds, err, replies)
+	}
+	return string(replies)
+}
+
+func appendRequest(request []byte, args []string) []byte {
+	request = append(strconv.AppendInt(append(request, '*'), int64(len(args)), 10), "\r\n"...)
 	for _, a := range args {
 		request = strconv.AppendInt(append(request, '$'), int64(len(a)), 10)
 		request = append(append(append(request, "\r\n"...), a...), "\r\n"...)
 	}
+	return request
+}
+
+func (c *Conn) roundTrip(args []string) ([]byte, error) {
+	request := appendRequest(nil, args)
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,11 @@ type Writer struct {
 	proto    int
 	limit    int
 	overflow bool
+	pushes   []span // what DropReplies keeps; mostly empty
 }
+
+// span is a part of the buffer.
+type span struct{ from, to int }
 
 // NewWriter returns a Writer for protocol version proto (V2 or V3).
 func NewWriter(proto int) *Writer { return &Writer{proto: proto} }
@@ -67,6 +71,7 @@ const maxKept = 256 << 10
 // Reset empties the Writer. A large buffer is given back to the collector.
 func (w *Writer) Reset() {
 	w.overflow = false
+	w.pushes = w.pushes[:0]
 	if cap(w.buf) > maxKept {
 		w.buf = nil
 		return
@@ -78,7 +83,34 @@ func (w *Writer) Reset() {
 func (w *Writer) Mark() int { return len(w.buf) }
 
 // Rewind forgets everything written since mark.
-func (w *Writer) Rewind(mark int) { w.buf = w.buf[:mark] }
+func (w *Writer) Rewind(mark int) {
+	w.buf = w.buf[:mark]
+	for len(w.pushes) > 0 && w.pushes[len(w.pushes)-1].to > mark {
+		w.pushes = w.pushes[:len(w.pushes)-1]
+	}
+}
+
+// KeepPush says that everything written since mark is a message that no
+// command asked for, such as one of a channel, and no reply: DropReplies keeps
+// it. In RESP2 nothing else tells the two apart.
+func (w *Writer) KeepPush(mark int) {
+	if len(w.buf) > mark {
+		w.pushes = append(w.pushes, span{mark, len(w.buf)})
+	}
+}
+
+// DropReplies forgets what was written since mark, messages excepted.
+func (w *Writer) DropReplies(mark int) {
+	end := mark
+	for i := range w.pushes {
+		if p := &w.pushes[i]; p.from >= mark {
+			n := copy(w.buf[end:], w.buf[p.from:p.to])
+			*p = span{end, end + n}
+			end += n
+		}
+	}
+	w.buf = w.buf[:end]
+}
 
 func (w *Writer) line(prefix byte, n int64) {
 	w.buf = append(w.buf, prefix)
