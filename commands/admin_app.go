@@ -152,6 +152,7 @@ func (c *Call) leaveDropped() {
 	c.Engine.disconnectDropped()
 	if app := c.Session.principal.App; app != nil && app.Dropped() {
 		c.Session.become(&auth.Principal{Admin: true})
+		c.takePushed()
 	}
 }
 
@@ -165,6 +166,7 @@ func runAppUse(c *Call) error {
 		return adminError(id, err)
 	}
 	c.Session.become(&auth.Principal{Admin: true, App: app})
+	c.takePushed()
 	c.Out.Status("OK")
 	return nil
 }

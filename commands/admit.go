@@ -5,6 +5,7 @@ import (
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/internal/resp"
 )
 
 // verdict is what admission decided.
@@ -67,6 +68,11 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 			}
 		}
 	}
+	// Its sender is not waiting for messages in RESP2, where a reply could not be
+	// told from one.
+	if s.subs.total > 0 && s.proto == resp.V2 && !cmd.has(PubSub) {
+		return cmd, refuse, errSubscribed(cmd)
+	}
 	// It may run inside a transaction, if there is one.
 	if s.multi != nil && !cmd.has(AlwaysNow) {
 		if cmd.has(NoMulti) {
@@ -83,7 +89,7 @@ func checkScope(cmd *Command, p *auth.Principal) error {
 		return kverr.Newf(kverr.NoPerm, "only the admin may run the '%s' command", cmd.Name)
 	}
 	if p.App == nil {
-		if cmd.usesStore() {
+		if cmd.usesStore() || cmd.has(Namespaced) {
 			return errNoNamespace
 		}
 		return nil

@@ -29,6 +29,7 @@ type Call struct {
 	Limits *auth.Limits
 	Out    *resp.Writer
 
+	run    *run
 	db     int // of Tx
 	stages *[storage.Databases]stage
 	// scratch is room to build a small value in; it holds until the command's
@@ -42,6 +43,12 @@ func (c *Call) arg(i int) string { return borrow(c.Argv[i]) }
 
 // argc is the number of arguments, the name included.
 func (c *Call) argc() int { return len(c.Argv) }
+
+// hub returns the namespace's hub, or nil when nobody waits for messages.
+func (c *Call) hub() *hub { return c.Engine.hubOf(c.Session) }
+
+// inTransaction tells whether EXEC performs the command.
+func (c *Call) inTransaction() bool { return c.run.txn != nil }
 
 // txOf returns the transaction on database db, for commands flagged CrossDB.
 func (c *Call) txOf(db int) storage.Tx { return &c.stages[db] }

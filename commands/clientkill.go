@@ -168,4 +168,9 @@ func clientType(name string) (string, bool) {
 }
 
 // kind is the type of a connection in CLIENT LIST TYPE and CLIENT KILL TYPE.
-func (v *shownState) kind() string { return "normal" }
+func (v *shownState) kind() string {
+	if v.subscribed() {
+		return "pubsub"
+	}
+	return "normal"
+}

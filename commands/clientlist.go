@@ -44,7 +44,9 @@ func appendClient(b []byte, c *Call, s *Session) []byte {
 	number(" idle=", max(0, now.UnixMilli()-s.last.Load())/1000)
 	text(" flags=", v.flags())
 	number(" db=", int64(v.db))
-	text(" sub=0 psub=0 ssub=0", "")
+	number(" sub=", int64(v.subs[subChannel]))
+	number(" psub=", int64(v.subs[subPattern]))
+	number(" ssub=", int64(v.subs[subShard]))
 	number(" multi=", int64(v.multi))
 	text(" qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r", "")
 	text(" cmd=", lastCommand(c, s))
@@ -74,7 +76,7 @@ func (v *shownState) flags() string {
 	for _, f := range []struct {
 		set    bool
 		letter byte
-	}{{v.multi >= 0, 'x'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
+	}{{v.subscribed(), 'P'}, {v.multi >= 0, 'x'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
 		if f.set {
 			b = append(b, f.letter)
 		}

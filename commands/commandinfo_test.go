@@ -84,6 +84,9 @@ var otherThanRedis = map[string]map[int]string{
 	"renamenx":        {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"copy":            {8: "one specification for both keys"},
 	"move":            {2: "the other database has its own cap"},
+	"ssubscribe":      {3: "a shard channel is no key here", 4: "a shard channel is no key here", 5: "a shard channel is no key here", 8: "a shard channel is no key here"},
+	"sunsubscribe":    {3: "a shard channel is no key here", 4: "a shard channel is no key here", 5: "a shard channel is no key here", 8: "a shard channel is no key here"},
+	"spublish":        {3: "a shard channel is no key here", 4: "a shard channel is no key here", 5: "a shard channel is no key here", 8: "a shard channel is no key here"},
 	"bitop":           {8: "one specification for all keys"},
 }
 

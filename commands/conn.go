@@ -52,6 +52,7 @@ func (c *Call) signIn(user, secret string) error {
 		return err
 	}
 	c.Session.become(p)
+	c.takePushed()
 	return nil
 }
 
@@ -110,6 +111,7 @@ func runHello(c *Call) error {
 	}
 	if proto != 0 {
 		s.setProto(proto, c.Out)
+		c.takePushed()
 	}
 	c.Out.Map(7)
 	c.Out.BulkString("server")
@@ -136,13 +138,22 @@ func (s *Session) setProto(proto int, out *resp.Writer) {
 }
 
 func runPing(c *Call) error {
-	switch c.argc() {
-	case 1:
-		c.Out.Status("PONG")
-	case 2:
+	if c.argc() > 2 {
+		return errArity(c.Cmd)
+	}
+	switch {
+	case c.Session.subs.total > 0 && c.Out.Proto() == resp.V2: // in the shape of a message
+		c.Out.Array(2)
+		c.Out.BulkString("pong")
+		if c.argc() == 2 {
+			c.Out.Bulk(c.Argv[1])
+		} else {
+			c.Out.BulkString("")
+		}
+	case c.argc() == 2:
 		c.Out.Bulk(c.Argv[1])
 	default:
-		return errArity(c.Cmd)
+		c.Out.Status("PONG")
 	}
 	return nil
 }
@@ -182,6 +193,7 @@ func runSelect(c *Call) error {
 
 func runQuit(c *Call) error {
 	c.Session.closing = true
+	c.Session.leaveHub()
 	c.Out.Status("OK")
 	return nil
 }
@@ -194,6 +206,7 @@ func runReset(c *Call) error {
 		s.reply = replyOn
 	}
 	s.show(func(v *shownState) { v.name, v.noEvict, v.noTouch = "", false, false })
+	c.takePushed()
 	c.Out.Status("RESET")
 	return nil
 }

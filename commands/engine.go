@@ -61,6 +61,7 @@ type Engine struct {
 	nextSession atomic.Int64
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
+	hubs        hubs
 
 	pauses        pauses
 	saving        saving
@@ -89,6 +90,7 @@ func New(o Options) *Engine {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.hubs.init()
 	e.started = e.clock()
 	return e
 }

@@ -39,6 +39,10 @@ func errArity(cmd *Command) error {
 	return kverr.Newf(kverr.Err, "wrong number of arguments for '%s' command", cmd.Name)
 }
 
+func errSubscribed(cmd *Command) error {
+	return kverr.Newf(kverr.Err, "Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context", cmd.Name)
+}
+
 // errExecRefused is what a refused EXEC answers, so that the client knows that
 // its transaction is gone as well.
 func errExecRefused(err error) error {

@@ -196,6 +196,32 @@ func (r *report) stats() {
 	r.field("evicted_keys", 0)
 	r.field("evicted_clients", 0)
 	r.field("total_error_replies", errors)
+	r.pushed()
+}
+
+// pushed counts what the connections of the namespace wait for; of all
+// namespaces for the admin who looks into none.
+func (r *report) pushed() {
+	var n [subscriptionKinds]int
+	for _, h := range r.hubs() {
+		for kind, count := range h.sizes() {
+			n[kind] += count
+		}
+	}
+	r.field("pubsub_channels", n[subChannel])
+	r.field("pubsub_patterns", n[subPattern])
+	r.field("pubsubshard_channels", n[subShard])
+}
+
+// hubs are those that the report may tell of.
+func (r *report) hubs() []*hub {
+	if r.admin && r.call.Session.principal.App == nil {
+		return r.call.Engine.hubs.all()
+	}
+	if h := r.call.hub(); h != nil {
+		return []*hub{h}
+	}
+	return nil
 }
 
 func (r *report) replication() {

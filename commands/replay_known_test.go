@@ -151,7 +151,7 @@ var unreplayed = map[string]string{
 func redisFamilies() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
-		expireRows(), scanRows(), txnRows(), connRows(), clientRows(), lolwutRows(),
+		expireRows(), scanRows(), txnRows(), pubsubRows(), connRows(), clientRows(), lolwutRows(),
 	}
 }
 
@@ -162,7 +162,7 @@ func TestEveryCommandIsReplayed(t *testing.T) {
 	replayed := make(map[*Command]bool)
 	for _, scripts := range [][]string{
 		stringScripts, lcsScripts, counterScripts, bitScripts, keyScripts, moveScripts, dumpScripts(), objectScripts,
-		expireScripts, scanScripts, txnScripts, connScripts, clientScripts,
+		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts,
 	} {
 		for _, text := range scripts {
 			_, steps := parseScript(t, text)

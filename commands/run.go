@@ -53,6 +53,7 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 			r.now = e.clock()
 			continue
 		}
+		r.seen = seq
 		ran, after := e.step(s, batch[n:])
 		n += ran
 		seq = max(seq, after)
@@ -104,6 +105,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 		}
 	default:
 		r.items = append(r.items[:0], item{cmd, argv})
+		r.seen = max(r.seen, seq)
 		seq = max(seq, r.alone())
 	}
 	s.endReply(r.out, mark, reply, 1)
@@ -146,11 +148,16 @@ type run struct {
 	looks   int          // how many keys the session watched then
 	keys    []string
 
-	bases   [storage.Databases]storage.Tx
-	stages  [storage.Databases]stage
-	call    Call
-	scratch [24]byte
-	seq     storage.Seq // of a command that waits by itself
+	bases      [storage.Databases]storage.Tx
+	stages     [storage.Databases]stage
+	call       Call
+	notices    notices
+	hub        *hub           // of the namespace, as performing the items found it
+	seen       storage.Seq    // of what the batch did before the run
+	commandAt  int            // where the reply of the command under way begins
+	subsBefore *subscriptions // of the session, when EXEC may change them
+	scratch    [24]byte
+	seq        storage.Seq // of a command that waits by itself
 
 	// The closures handed to the store, made once.
 	inOne, inOuter, inInner func(storage.Tx) error
@@ -187,6 +194,7 @@ func (r *run) alone() storage.Seq {
 	r.seq = 0
 	r.begin()
 	_ = r.perform() // without a transaction nothing can fail as a whole
+	r.deliverNotices(max(r.seen, r.seq))
 	return r.seq
 }
 
@@ -208,8 +216,10 @@ func (r *run) transact(both bool) storage.Seq {
 			break
 		}
 	}
+	defer r.dropNotices() // if the store should panic
 	seq, err := r.enter(both)
 	if err == nil {
+		r.deliverNotices(seq)
 		return seq
 	}
 	r.undo()
@@ -294,6 +304,7 @@ func (r *run) namedKeys() []string {
 // from the start by the store, so it first takes back what it did outside.
 func (r *run) perform() error {
 	r.undo()
+	r.hub = r.engine.hubOf(r.session) // under the store's locks: who reads later is in it
 	if r.txn != nil {
 		if !r.watchesHold() {
 			r.out.NullArray()
@@ -306,12 +317,18 @@ func (r *run) perform() error {
 			return err
 		}
 	}
+	r.notices.place(0, r.out.Len())
+	r.reserveNotices()
 	return nil
 }
 
 // undo takes back what performing the items did outside the store.
 func (r *run) undo() {
 	r.out.Rewind(r.mark)
+	r.dropNotices()
+	if r.subsBefore != nil {
+		r.session.restore(r.subsBefore)
+	}
 	r.session.db = r.homeDB
 	if r.txn == nil { // WATCH is refused inside transactions
 		r.session.watched = r.session.watched[:r.looks]
@@ -323,7 +340,7 @@ func (r *run) undo() {
 func (r *run) invoke(it *item) error {
 	cmd, s := it.cmd, r.session
 	c := &r.call
-	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, db: s.db, stages: &r.stages, scratch: &r.scratch}
+	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, run: r, db: s.db, stages: &r.stages, scratch: &r.scratch}
 	if p := s.principal; p != nil && p.App != nil {
 		c.Limits = p.App.Limits()
 	}
@@ -343,6 +360,8 @@ func (r *run) invoke(it *item) error {
 		c.Tx, c.Now = base, base.Now()
 	}
 	mark := r.out.Mark()
+	r.commandAt = mark
+	told, own := len(r.notices.list), len(r.notices.own)
 	err := r.guarded(c)
 	if err == nil && c.Tx != nil && cmd.has(Writes) {
 		var fatal error
@@ -355,7 +374,11 @@ func (r *run) invoke(it *item) error {
 		cmd.hits.failed.Add(1)
 		r.engine.totals.errors.Add(1)
 		r.out.Rewind(mark)
+		r.notices.cut(told, own)
 		r.out.Error(r.engine.wireText(err))
+	}
+	if r.txn == nil {
+		r.notices.place(own, r.out.Len())
 	}
 	return nil
 }

@@ -24,6 +24,11 @@ type SessionOptions struct {
 	// batch, and not before Wait(after) has returned; it cuts a client off that
 	// does not keep up. nil when the door cannot push.
 	Push func(msg []byte, after storage.Seq)
+	// TakePushed moves the messages that were pushed and not sent yet to the
+	// end of out, and returns the greatest of their after. A command calls it in
+	// Do, before it answers that a subscription has ended: nothing older may
+	// come behind that answer. nil when the door cannot push.
+	TakePushed func(out *resp.Writer) storage.Seq
 }
 
 // Session is what the engine remembers of one connection. It is used by one
@@ -42,6 +47,12 @@ type Session struct {
 	closing   bool
 	reply     replyMode
 	silenced  int // how many commands of the last Do got no reply
+
+	engine *Engine
+	subs   subscriptions
+	hub    *hub   // set while others may have something to push
+	found  *hub   // what hubOf saw
+	looked uint64 // at this generation of hubs
 
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
@@ -64,6 +75,7 @@ type shownState struct {
 	watched    int
 	noEvict    bool
 	noTouch    bool
+	subs       [subscriptionKinds]int
 }
 
 // NewSession registers a connection with the engine.
@@ -71,6 +83,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	now := e.clock()
 	s := &Session{
 		id:        e.nextSession.Add(1),
+		engine:    e,
 		opts:      o,
 		created:   now,
 		principal: e.anonymous,
@@ -91,11 +104,16 @@ func (e *Engine) EndSession(s *Session) {
 	e.mu.Lock()
 	delete(e.sessions, s.id)
 	e.mu.Unlock()
+	s.leaveHub()
 }
 
 // SignedIn tells whether the session has a principal. Doors allow more before
 // and after: see the guard's bounds.
 func (s *Session) SignedIn() bool { return s.principal != nil }
+
+// Subscribed tells whether the session waits for messages, so that its silence
+// does not mean that it is idle.
+func (s *Session) Subscribed() bool { return s.subs.total > 0 }
 
 // Closing tells whether the door should close the connection after it sent
 // the replies so far.
@@ -116,8 +134,9 @@ func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Nam
 }
 
 // become gives the session another principal. Nothing of the former one may
-// stay: transaction, watched keys, open namespaces.
+// stay: transaction, watched keys, subscriptions, open namespaces.
 func (s *Session) become(p *auth.Principal) {
+	s.leaveHub()
 	s.principal = p
 	s.db = 0
 	s.forgetNamespace()
@@ -131,6 +150,9 @@ func (s *Session) forgetNamespace() {
 	s.watched = nil
 	s.show(func(v *shownState) { v.multi, v.watched = -1, 0 })
 }
+
+// subscribed tells whether the session waits for messages.
+func (v *shownState) subscribed() bool { return v.subs != [subscriptionKinds]int{} }
 
 func (s *Session) show(change func(*shownState)) {
 	s.mu.Lock()

@@ -25,6 +25,7 @@ const (
 	Bulky                           // may have a large reply: shares no transaction with its neighbours
 	EndsMulti                       // ends the transaction even when it is refused
 	EndsPause                       // never waits for a pause
+	Namespaced                      // concerns the namespace without using its store
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 )
 
@@ -101,7 +102,7 @@ type table struct {
 func families() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
-		expireRows(), scanRows(), txnRows(), kvRows(),
+		expireRows(), scanRows(), txnRows(), pubsubRows(), kvRows(),
 		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
 	}
 }

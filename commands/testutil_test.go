@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,9 +84,35 @@ func (h *harness) admin() *client {
 
 // connect returns a client that did not sign in.
 func (h *harness) connect() *client {
-	s := h.engine.NewSession(SessionOptions{Door: "resp", Remote: "127.0.0.1:50000", Local: "127.0.0.1:6379"})
+	box := new(inbox)
+	s := h.engine.NewSession(SessionOptions{Door: "resp", Remote: "127.0.0.1:50000", Local: "127.0.0.1:6379",
+		Push: box.push, TakePushed: box.take})
 	h.t.Cleanup(func() { h.engine.EndSession(s) })
-	return &client{t: h.t, e: h.engine, s: s}
+	return &client{t: h.t, e: h.engine, s: s, inbox: box}
+}
+
+// inbox keeps what is pushed to a session, as a door would until the batch
+// under way is answered.
+type inbox struct {
+	mu    sync.Mutex
+	bytes []byte
+	after storage.Seq // the greatest
+}
+
+func (b *inbox) push(msg []byte, after storage.Seq) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes = append(b.bytes, msg...)
+	b.after = max(b.after, after)
+}
+
+func (b *inbox) take(out *resp.Writer) storage.Seq {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out.RawPush(b.bytes)
+	after := b.after
+	b.bytes, b.after = nil, 0
+	return after
 }
 
 // client drives one session through Engine.Do.
@@ -93,6 +120,15 @@ type client struct {
 	t *testing.T
 	e *Engine
 	s *Session
+
+	inbox *inbox
+}
+
+// pushed returns what was pushed since the last call.
+func (c *client) pushed() string {
+	var out resp.Writer
+	c.inbox.take(&out)
+	return string(out.Bytes())
 }
 
 // resp3 switches the client to RESP3 and returns it.
@@ -111,6 +147,13 @@ func (c *client) do(args ...string) string {
 // pipeline runs commands as one batch and returns their raw replies.
 func (c *client) pipeline(cmds ...[]string) []string {
 	c.t.Helper()
+	return splitReplies(c.t, c.raw(cmds...))
+}
+
+// raw runs commands as one batch and returns all that the door would send as
+// replies.
+func (c *client) raw(cmds ...[]string) []byte {
+	c.t.Helper()
 	batch := make([]Request, len(cmds))
 	for i, args := range cmds {
 		for _, a := range args {
@@ -124,7 +167,7 @@ func (c *client) pipeline(cmds ...[]string) []string {
 		require.NoError(c.t, c.e.Wait(context.Background(), seq))
 		batch = batch[n:]
 	}
-	return splitReplies(c.t, out.Bytes())
+	return out.Bytes()
 }
 
 func splitReplies(t *testing.T, raw []byte) []string {

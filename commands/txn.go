@@ -130,9 +130,13 @@ func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
 	r := s.txnRun
 	r.ctx, r.out, r.now = c.Ctx, c.Out, s.run.now
 	r.items, r.txn, r.watched = txn.items, txn, s.watched
-	defer func() { r.items, r.txn, r.watched = nil, nil, nil }()
+	r.seen = s.run.seen
+	defer func() { r.items, r.txn, r.watched, r.subsBefore = nil, nil, nil, nil }()
 	store, both := false, false
 	for i := range txn.items {
+		if txn.items[i].cmd.has(PubSub) && r.subsBefore == nil {
+			r.subsBefore = s.subs.clone()
+		}
 		store = store || txn.items[i].cmd.usesStore()
 		both = both || txn.items[i].cmd.has(CrossDB)
 	}
@@ -145,6 +149,7 @@ func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
 	}
 	r.begin()
 	_ = r.perform() // without a transaction nothing can fail as a whole
+	r.deliverNotices(r.seen)
 	return 0
 }
 

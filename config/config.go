@@ -121,8 +121,8 @@ func (a Address) Listen(port int) (network, address string) {
 	}
 }
 
-// OutputLimits are the output buffer limits of each class of clients. So far
-// only Normal is used.
+// OutputLimits are the output buffer limits of each class: Normal is for
+// replies, PubSub for what is pushed. Replica is read and not used.
 type OutputLimits struct {
 	Normal, Replica, PubSub OutputLimit
 }

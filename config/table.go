@@ -68,7 +68,7 @@ func serverRows() []directive {
 		{Directive{Name: "client-output-buffer-limit", Group: "Clients", Repeat: true, Live: true, Zero: "no limit",
 			Default: "normal 64mb 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
 			Doc: "Closes a connection when more replies than the hard limit wait for its client, or more than the soft limit for that many seconds. " +
-				"Only the class normal is used in this version."},
+				"The class pubsub is what is pushed to a client: messages of channels and invalidations; there are no replicas."},
 			outputLimits{func(c *Config) *OutputLimits { return &c.ClientOutputBufferLimits }}},
 
 		{Directive{Name: "dir", Group: "Data", Default: "./cubby-data",

@@ -25,6 +25,7 @@ type peer interface {
 	fail(n int, err error, out *resp.Writer)
 	signedIn() bool
 	closing() bool
+	subscribed() bool
 	end()
 }
 
@@ -41,6 +42,7 @@ func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.
 func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
 func (p enginePeer) signedIn() bool                                  { return p.session.SignedIn() }
 func (p enginePeer) closing() bool                                   { return p.session.Closing() }
+func (p enginePeer) subscribed() bool                                { return p.session.Subscribed() }
 func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }
 
 // handle is redcon's handler: cmd and all that has arrived behind it are one
@@ -82,12 +84,14 @@ func (c *conn) answer(batch []commands.Request) int {
 	}
 	limit := c.server.options().MaxReplyBytes
 	c.out.SetLimit(limit)
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
 	n := c.run(batch)
 	if c.out.Overflowed() {
 		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
 	}
-	if c.out.Len() > 0 && c.send(c.out.Bytes()) != nil {
+	if c.out.Len() > 0 && c.write(c.out.Bytes()) != nil {
 		return 0
 	}
 	c.out.Reset() // of a large buffer nothing is kept

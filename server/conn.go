@@ -46,8 +46,11 @@ type conn struct {
 	readBy   time.Time  // the read deadline in force; zero is none
 	draining bool       // the read deadline is in the past for good
 
-	writeMu sync.Mutex // one writer at a time: replies now, pushes later
-	writeBy time.Time  // the write deadline in force
+	// writeMu is whose turn it is to write. A batch has it from the run to its
+	// replies: a message that was pushed meanwhile tells of something later.
+	writeMu sync.Mutex
+	writeBy time.Time // the write deadline in force
+	pusher  pusher
 
 	killed    atomic.Bool
 	closeOnce sync.Once
@@ -112,6 +115,9 @@ func (c *conn) open() error {
 		Remote: address(c.RemoteAddr(), c.LocalAddr()),
 		Local:  address(c.LocalAddr(), c.LocalAddr()),
 		Kill:   c.kill,
+
+		Push:       c.push,
+		TakePushed: c.takePushed,
 	})
 	return nil
 }
@@ -141,6 +147,10 @@ func (c *conn) fill() error {
 		// The deadline is an alarm that is rarely set anew; what it means is
 		// judged by the clock.
 		idle := time.Since(since)
+		if timeout > 0 && idle >= timeout && c.peer.subscribed() {
+			since = time.Now() // who listens need not speak
+			continue
+		}
 		if timeout > 0 && idle >= timeout {
 			c.log.debug("closing an idle connection", "idle", idle)
 			return io.EOF
@@ -186,11 +196,16 @@ func (c *conn) drain() {
 	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// send writes to the client. Everything that goes out goes through it, so
-// that what one goroutine sends is not cut in two by another.
+// send writes to the client in its turn.
 func (c *conn) send(b []byte) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
+	return c.write(b)
+}
+
+// write writes to the client. Everything that goes out goes through it; callers
+// hold writeMu.
+func (c *conn) write(b []byte) error {
 	// As with reads: a deadline that still leaves the client its time is good
 	// enough.
 	timeout := c.server.options().WriteTimeout

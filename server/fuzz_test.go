@@ -257,6 +257,7 @@ func (p *recorder) wait(context.Context, storage.Seq) error { return nil }
 func (p *recorder) fail(int, error, *resp.Writer)           {}
 func (p *recorder) signedIn() bool                          { return p.signed }
 func (p *recorder) closing() bool                           { return false }
+func (p *recorder) subscribed() bool                        { return false }
 func (p *recorder) end()                                    {}
 
 // scriptedConn gives data in pieces of the given sizes, then ends.

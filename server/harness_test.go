@@ -25,17 +25,19 @@ const patience = 10 * time.Second
 // fakePeer is a small engine: it knows AUTH PING ECHO SET GET QUIT and, for
 // the tests, PANIC HANG BIG COUNT.
 type fakePeer struct {
-	opts   commands.SessionOptions
-	signed bool
-	quit   bool
-	values map[string][]byte
+	opts    commands.SessionOptions
+	signed  bool
+	quit    bool
+	listens bool
+	values  map[string][]byte
 
-	waitErr error                // returned by wait
-	hang    chan struct{}        // HANG waits for it
-	hanging chan struct{}        // told when HANG has begun
-	ended   chan struct{}        // closed by end
-	batches chan int             // the size of each batch, when not nil
-	seen    func(batch [][]byte) // called with each command, when not nil
+	waiting func(storage.Seq) error // stands for wait, when not nil
+	waitErr error                   // returned by wait
+	hang    chan struct{}           // HANG waits for it
+	hanging chan struct{}           // told when HANG has begun
+	ended   chan struct{}           // closed by end
+	batches chan int                // the size of each batch, when not nil
+	seen    func(batch [][]byte)    // called with each command, when not nil
 }
 
 func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq) {
@@ -101,15 +103,21 @@ func (p *fakePeer) one(ctx context.Context, r commands.Request, out *resp.Writer
 	}
 }
 
-func (p *fakePeer) wait(context.Context, storage.Seq) error { return p.waitErr }
+func (p *fakePeer) wait(_ context.Context, s storage.Seq) error {
+	if p.waiting != nil {
+		return p.waiting(s)
+	}
+	return p.waitErr
+}
 func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
 	for range n {
 		out.Error("MISCONF " + err.Error())
 	}
 }
-func (p *fakePeer) signedIn() bool { return p.signed }
-func (p *fakePeer) closing() bool  { return p.quit }
-func (p *fakePeer) end()           { close(p.ended) }
+func (p *fakePeer) signedIn() bool   { return p.signed }
+func (p *fakePeer) closing() bool    { return p.quit }
+func (p *fakePeer) subscribed() bool { return p.listens }
+func (p *fakePeer) end()             { close(p.ended) }
 
 // door is a Server on loopback with fake peers.
 type door struct {

@@ -46,6 +46,10 @@ type Options struct {
 	// MaxReplyBytes closes a connection whose replies not yet sent exceed it
 	// (client-output-buffer-limit, normal class); 0 is no bound.
 	MaxReplyBytes int
+	// PushLimit closes a connection that does not keep up with the messages
+	// pushed to it (client-output-buffer-limit, class pubsub). The zero value is
+	// no limit.
+	PushLimit BufferLimit
 	// WriteTimeout is how long a client may refuse to take its replies before
 	// it is cut off; 0 is one minute. It may take up to twice as long.
 	WriteTimeout time.Duration

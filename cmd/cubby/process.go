@@ -196,12 +196,17 @@ func (p *process) serverOptions(e *commands.Engine) server.Options {
 		MaxRequestBytes: int(c.ClientQueryBufferLimit),
 		MaxBulkBytes:    int(c.ProtoMaxBulkLen),
 		MaxReplyBytes:   int(c.ClientOutputBufferLimits.Normal.Hard),
+		PushLimit:       pushLimit(c.ClientOutputBufferLimits.PubSub),
 		WriteTimeout:    write,
 		ProtectedMode:   c.ProtectedMode,
 		// Nobody chose a generated password, and whoever may act without
 		// one must be on this machine.
 		PasswordSet: func() bool { return p.passwordSet && p.anonymous == nil },
 	}
+}
+
+func pushLimit(l config.OutputLimit) server.BufferLimit {
+	return server.BufferLimit{Hard: int(l.Hard), Soft: int(l.Soft), SoftFor: time.Duration(l.SoftSeconds) * time.Second}
 }
 
 // announce tells that clients may come. Scripts wait for the words "ready:

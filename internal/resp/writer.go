@@ -7,6 +7,7 @@ package resp
 
 import (
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -81,6 +82,23 @@ func (w *Writer) Reset() {
 
 // Mark remembers the current end, for Rewind.
 func (w *Writer) Mark() int { return len(w.buf) }
+
+// InsertPush puts b, which is whole messages, at a position that Mark returned.
+func (w *Writer) InsertPush(at int, b []byte) {
+	if !w.fits(len(b)) {
+		return
+	}
+	w.buf = slices.Insert(w.buf, at, b...)
+	i := len(w.pushes)
+	for ; i > 0 && w.pushes[i-1].from >= at; i-- {
+		w.pushes[i-1].from += len(b)
+		w.pushes[i-1].to += len(b)
+	}
+	w.pushes = slices.Insert(w.pushes, i, span{at, at + len(b)})
+}
+
+// RawPush appends b, which is whole messages.
+func (w *Writer) RawPush(b []byte) { w.InsertPush(len(w.buf), b) }
 
 // Rewind forgets everything written since mark.
 func (w *Writer) Rewind(mark int) {

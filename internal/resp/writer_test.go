@@ -72,3 +72,18 @@ func TestLimitLeavesOutWhatWouldExceedIt(t *testing.T) {
 	w.Reset()
 	require.False(t, w.Overflowed())
 }
+
+func TestPushesInsertedAmongRepliesAreKept(t *testing.T) {
+	var w resp.Writer
+	w.Status("first")
+	mark := w.Mark()
+	w.Int(1)
+	at := w.Mark()
+	w.Int(2)
+	w.RawPush([]byte("+c\r\n"))
+	w.InsertPush(at, []byte("+b\r\n"))
+	w.InsertPush(at, []byte("+a\r\n"))
+	require.Equal(t, "+first\r\n:1\r\n+a\r\n+b\r\n:2\r\n+c\r\n", string(w.Bytes()))
+	w.DropReplies(mark)
+	require.Equal(t, "+first\r\n+a\r\n+b\r\n+c\r\n", string(w.Bytes()))
+}

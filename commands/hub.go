@@ -1,0 +1,217 @@
+package commands
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// hubs finds the hub of a namespace. Most namespaces have none: a hub exists
+// while some connection waits for messages.
+type hubs struct {
+	// generation changes whenever a hub comes or goes, so that a session which
+	// looked one up (or found none) need not look again until then.
+	generation atomic.Uint64
+	mu         sync.Mutex // guards byID and the hubs' members
+	byID       map[storage.ID]*hub
+}
+
+// hub is where the connections of one namespace leave messages for each other.
+// Lock order: the store's spaces, mu, a session's.
+type hub struct {
+	id      storage.ID
+	members int // sessions that are attached; guarded by hubs.mu
+
+	mu        sync.Mutex
+	audiences [subscriptionKinds]map[string]*audience
+	patterns  []*audience // those of subPattern, in the order of their creation
+	queue     []*delivery // in the order in which their transactions took effect
+}
+
+// audience are the subscribers of one channel or pattern.
+type audience struct {
+	name     string
+	sessions map[*Session]struct{}
+	glob     *glob // of a pattern
+}
+
+// subscriptionKind tells channels, patterns and shard channels apart.
+type subscriptionKind int
+
+const (
+	subChannel subscriptionKind = iota
+	subPattern
+	subShard
+	subscriptionKinds
+)
+
+func (hs *hubs) init() {
+	hs.byID = make(map[storage.ID]*hub)
+	hs.generation.Store(1)
+}
+
+// attach makes a session a member of its namespace's hub, which is created at
+// the first.
+func (hs *hubs) attach(id storage.ID) *hub {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	h := hs.byID[id]
+	if h == nil {
+		h = &hub{id: id}
+		for kind := range h.audiences {
+			h.audiences[kind] = make(map[string]*audience)
+		}
+		hs.byID[id] = h
+		hs.generation.Add(1)
+	}
+	h.members++
+	return h
+}
+
+// detach ends a membership.
+func (hs *hubs) detach(h *hub) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if h.members--; h.members == 0 {
+		delete(hs.byID, h.id)
+		hs.generation.Add(1)
+	}
+}
+
+func (hs *hubs) find(id storage.ID) *hub {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.byID[id]
+}
+
+// all lists the hubs there are.
+func (hs *hubs) all() []*hub {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	list := make([]*hub, 0, len(hs.byID))
+	for _, h := range hs.byID {
+		list = append(list, h)
+	}
+	return list
+}
+
+// hubOf returns the hub of the session's namespace, or nil. It costs next to
+// nothing as long as no hub comes or goes.
+func (e *Engine) hubOf(s *Session) *hub {
+	if s.hub != nil {
+		return s.hub
+	}
+	if g := e.hubs.generation.Load(); g != s.looked {
+		s.found, s.looked = nil, g
+		if p := s.principal; p != nil && p.App != nil {
+			s.found = e.hubs.find(p.App.ID)
+		}
+	}
+	return s.found
+}
+
+// maxPatterns bounds the different patterns in one namespace, each of which is
+// compared with each message.
+const maxPatterns = 4096
+
+// subscribe adds a session to an audience. It tells whether there was room.
+func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a := h.audiences[kind][name]
+	if a == nil {
+		if kind == subPattern && len(h.patterns) >= maxPatterns {
+			return false
+		}
+		a = &audience{name: strings.Clone(name), sessions: make(map[*Session]struct{})}
+		h.audiences[kind][a.name] = a
+		if kind == subPattern {
+			a.glob = compileGlob(a.name)
+			h.patterns = append(h.patterns, a)
+		}
+	}
+	a.sessions[s] = struct{}{}
+	return true
+}
+
+// unsubscribe takes a session out of an audience.
+func (h *hub) unsubscribe(s *Session, kind subscriptionKind, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leave(s, kind, name)
+}
+
+// leave is unsubscribe for those who hold mu.
+func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
+	a := h.audiences[kind][name]
+	if a == nil {
+		return
+	}
+	delete(a.sessions, s)
+	if len(a.sessions) > 0 {
+		return
+	}
+	delete(h.audiences[kind], name)
+	if kind == subPattern {
+		for i := range h.patterns {
+			if h.patterns[i] == a {
+				h.patterns = append(h.patterns[:i], h.patterns[i+1:]...)
+				break
+			}
+		}
+	}
+}
+
+// receivers counts to whom a message to channel would go. Who subscribed twice
+// gets it twice.
+func (h *hub) receivers(channel string, kind subscriptionKind) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	if a := h.audiences[kind][channel]; a != nil {
+		n = len(a.sessions)
+	}
+	if kind == subChannel {
+		for _, a := range h.patterns {
+			if a.glob.match(channel) {
+				n += len(a.sessions)
+			}
+		}
+	}
+	return n
+}
+
+// channels lists the channels of a kind that match a pattern; nil matches all.
+func (h *hub) channels(kind subscriptionKind, pattern *glob) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []string
+	for name := range h.audiences[kind] {
+		if pattern == nil || pattern.match(name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// subscribers counts the sessions that subscribed to name itself.
+func (h *hub) subscribers(kind subscriptionKind, name string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.audiences[kind][name]; a != nil {
+		return len(a.sessions)
+	}
+	return 0
+}
+
+// sizes counts the different names that are subscribed to.
+func (h *hub) sizes() (n [subscriptionKinds]int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for kind := range n {
+		n[kind] = len(h.audiences[kind])
+	}
+	return n
+}

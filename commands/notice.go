@@ -1,0 +1,187 @@
+package commands
+
+import (
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// notice is a message to the subscribers of a channel that a command under way
+// gave rise to. It goes out when the command's effects are certain.
+type notice struct {
+	kind    subscriptionKind // subChannel or subShard
+	channel string
+	payload string
+}
+
+// notices are what the commands of a run have to tell.
+type notices struct {
+	list []notice
+	own  []insertion // what the session itself gets of them
+	// reserved is the place of list among those of other sessions, while the
+	// transaction that it came from is not decided.
+	reserved *delivery
+}
+
+// insertion is a message for the session whose own command caused it. It takes
+// its place among the replies.
+type insertion struct {
+	at  int // position in the replies; behindReply until that is known
+	msg []byte
+}
+
+const behindReply = -1
+
+// tell collects a message. It is for handlers, through Call.
+func (r *run) tell(n notice) {
+	r.notices.list = append(r.notices.list, n)
+	s := r.session
+	r.hub = r.engine.hubOf(s) // SUBSCRIBE in the same transaction may have made it
+	if s.subs.total == 0 {
+		return
+	}
+	// As in Redis 7.0 it stands before the reply when the command has not
+	// answered yet. Within a transaction Redis breaks EXEC's reply in two, which
+	// no client expects; there it follows.
+	at := behindReply
+	if r.txn == nil && r.out.Len() == r.commandAt {
+		at = r.commandAt
+	}
+	proto := r.out.Proto()
+	if _, ok := s.subs.names[n.kind][n.channel]; ok {
+		r.notices.own = append(r.notices.own, insertion{at, n.message().bytes(proto)})
+	}
+	if n.kind != subChannel {
+		return
+	}
+	for pattern, g := range s.subs.names[subPattern] {
+		if g.match(n.channel) {
+			r.notices.own = append(r.notices.own, insertion{at, n.messageTo(pattern).bytes(proto)})
+		}
+	}
+}
+
+func (n *notice) message() *message {
+	word := "message"
+	if n.kind == subShard {
+		word = "smessage"
+	}
+	return newMessage(word, n.channel, n.payload)
+}
+
+func (n *notice) messageTo(pattern string) *message {
+	return newMessage("pmessage", pattern, n.channel, n.payload)
+}
+
+// cut forgets what was collected since a mark, for a command that failed.
+func (n *notices) cut(list, own int) { n.list, n.own = n.list[:list], n.own[:own] }
+
+// place gives the insertions that stand behind a reply their position.
+func (n *notices) place(from, end int) {
+	for i := from; i < len(n.own); i++ {
+		if n.own[i].at == behindReply {
+			n.own[i].at = end
+		}
+	}
+}
+
+// insert puts the session's own messages among its replies.
+func (n *notices) insert(out *resp.Writer) {
+	for i := len(n.own) - 1; i >= 0; i-- {
+		out.InsertPush(n.own[i].at, n.own[i].msg)
+	}
+	clear(n.own)
+	n.own = n.own[:0]
+}
+
+// delivery are the notices of one run on their way to other sessions.
+type delivery struct {
+	list    []notice
+	from    *Session // which has got its own already
+	after   storage.Seq
+	decided bool
+}
+
+// reserve takes the next place in the order of deliveries. A transaction does
+// so while it still holds its locks, so that subscribers hear of changes in the
+// order in which they took effect.
+func (h *hub) reserve() *delivery {
+	d := new(delivery)
+	h.mu.Lock()
+	h.queue = append(h.queue, d)
+	h.mu.Unlock()
+	return d
+}
+
+// decide fills the place that reserve took, perhaps with nothing, and delivers
+// whatever no earlier place holds up. It never blocks for long: nobody waits
+// here for a disk or a client.
+func (h *hub) decide(d *delivery, list []notice, from *Session, after storage.Seq) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d.list, d.from, d.after, d.decided = list, from, after, true
+	n := 0
+	for ; n < len(h.queue) && h.queue[n].decided; n++ {
+		h.deliver(h.queue[n])
+	}
+	h.queue = h.queue[n:]
+}
+
+// deliver pushes notices to all who subscribed, except to who caused them.
+// Callers hold mu.
+func (h *hub) deliver(d *delivery) {
+	for i := range d.list {
+		n := &d.list[i]
+		if a := h.audiences[n.kind][n.channel]; a != nil {
+			a.send(n.message(), d)
+		}
+		if n.kind != subChannel {
+			continue
+		}
+		for _, a := range h.patterns {
+			if a.glob.match(n.channel) {
+				a.send(n.messageTo(a.name), d)
+			}
+		}
+	}
+}
+
+func (a *audience) send(m *message, d *delivery) {
+	for s := range a.sessions {
+		if s != d.from {
+			s.send(m, d.after)
+		}
+	}
+}
+
+// reserveNotices takes the place of what the run collected in the order of
+// deliveries; a run without any needs none.
+func (r *run) reserveNotices() {
+	if len(r.notices.list) > 0 && r.hub != nil {
+		r.notices.reserved = r.hub.reserve()
+	}
+}
+
+// dropNotices forgets what the run collected: nothing of it happened.
+func (r *run) dropNotices() {
+	n := &r.notices
+	if d := n.reserved; d != nil {
+		n.reserved = nil
+		r.hub.decide(d, nil, nil, 0)
+	}
+	n.list, n.own = n.list[:0], n.own[:0]
+}
+
+// deliverNotices sends what the run collected. What it tells of is certain
+// when Wait(after) returns.
+func (r *run) deliverNotices(after storage.Seq) {
+	n := &r.notices
+	if len(n.list) == 0 {
+		return
+	}
+	n.insert(r.out)
+	if d := n.reserved; d != nil {
+		n.reserved = nil
+		r.hub.decide(d, n.list, r.session, after)
+	}
+	n.list = nil // others may still have it
+}
