@@ -58,7 +58,11 @@ func (c *Call) bitField(readOnly bool) error {
 		return errBitFieldRO
 	}
 	key := c.arg(1)
-	e, _, err := c.get(key)
+	look := c.get
+	if highest < 0 {
+		look = c.lookup
+	}
+	e, _, err := look(key)
 	if err != nil {
 		return err
 	}
@@ -76,7 +80,11 @@ func (c *Call) bitField(readOnly bool) error {
 	if !changed {
 		return nil
 	}
-	return c.put(key, value, e.ExpiresAt)
+	if err := c.put(key, value, e.ExpiresAt); err != nil {
+		return err
+	}
+	c.notify(eventString, "setbit", key)
+	return nil
 }
 
 // parseFieldOps reads the operations and the last bit that one of them may

@@ -90,8 +90,8 @@ func runSetBit(c *Call) error {
 		return err
 	}
 	old := bitAt(e.Value, offset)
-	c.Out.Int(int64(old))
 	if old == byte(bit) && offset>>3 < int64(len(e.Value)) {
+		c.Out.Int(int64(old))
 		return nil // nothing changes, also for WATCH
 	}
 	value, err := c.withRoomFor(e.Value, offset)
@@ -99,7 +99,12 @@ func runSetBit(c *Call) error {
 		return err
 	}
 	setBit(value, offset, byte(bit))
-	return c.put(key, value, e.ExpiresAt)
+	if err := c.put(key, value, e.ExpiresAt); err != nil {
+		return err
+	}
+	c.notify(eventString, "setbit", key)
+	c.Out.Int(int64(old))
+	return nil
 }
 
 func runGetBit(c *Call) error {
@@ -107,7 +112,7 @@ func runGetBit(c *Call) error {
 	if err != nil {
 		return err
 	}
-	e, _, err := c.get(c.arg(1))
+	e, _, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,7 @@ func unitIsBit(unit string) (bool, error) {
 }
 
 func runBitCount(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -220,7 +225,7 @@ func runBitPos(c *Call) error {
 	if bit != 0 && bit != 1 {
 		return errBitArg
 	}
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -302,7 +307,7 @@ func runBitOp(c *Call) error {
 	sources := make([][]byte, 0, c.argc()-3)
 	size := 0
 	for i := 3; i < c.argc(); i++ {
-		e, _, err := c.get(c.arg(i))
+		e, _, err := c.lookup(c.arg(i))
 		if err != nil {
 			return err
 		}
@@ -312,9 +317,9 @@ func runBitOp(c *Call) error {
 			return errBitOpWork
 		}
 	}
-	c.Out.Int(int64(size))
 	if size == 0 {
-		_, err := c.remove(c.arg(2))
+		_, err := c.del(c.arg(2))
+		c.Out.Int(0)
 		return err
 	}
 	if err := checkValue(c.Limits, size); err != nil {
@@ -336,5 +341,10 @@ func runBitOp(c *Call) error {
 			result[i] = ^result[i]
 		}
 	}
-	return c.put(c.arg(2), result, 0)
+	if err := c.put(c.arg(2), result, 0); err != nil {
+		return err
+	}
+	c.notify(eventString, "set", c.arg(2))
+	c.Out.Int(int64(size))
+	return nil
 }

@@ -78,6 +78,11 @@ func (c *Call) put(key string, value []byte, expiresAt int64) error {
 	if err := checkValue(c.Limits, len(value)); err != nil {
 		return err
 	}
+	if c.run.events&eventNew != 0 {
+		if err := c.notifyNew(key); err != nil {
+			return err
+		}
+	}
 	return c.Tx.Set(key, storage.Entry{Value: value, ExpiresAt: expiresAt})
 }
 

@@ -33,7 +33,7 @@ func runDelIfEq(c *Call) error {
 	}
 	equal := found && bytes.Equal(e.Value, c.Argv[2])
 	if equal {
-		if _, err := c.remove(key); err != nil {
+		if _, err := c.del(key); err != nil {
 			return err
 		}
 	}
@@ -101,6 +101,7 @@ func runMSetEX(c *Call) error {
 		if err := c.put(key, c.Argv[i+1], at); err != nil {
 			return err
 		}
+		c.notifySet(key, o.expiry != expiryNone)
 	}
 	c.Out.Int(1)
 	return nil

@@ -46,6 +46,7 @@ func (c *Call) increment(by int64) error {
 	if err := c.put(key, strconv.AppendInt(c.scratch[:0], n, 10), e.ExpiresAt); err != nil {
 		return err
 	}
+	c.notify(eventString, "incrby", key)
 	c.Out.Int(n)
 	return nil
 }
@@ -97,6 +98,7 @@ func runIncrByFloat(c *Call) error {
 	if err := c.put(key, []byte(text), e.ExpiresAt); err != nil {
 		return err
 	}
+	c.notify(eventString, "incrbyfloat", key)
 	c.Out.BulkString(text)
 	return nil
 }

@@ -30,7 +30,7 @@ var (
 )
 
 func runDump(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -103,11 +103,17 @@ func runRestore(c *Call) error {
 		return err
 	}
 	if storage.Entry.Expired(storage.Entry{ExpiresAt: ttl}, c.Now) {
-		if _, err := c.remove(key); err != nil {
+		if _, err := c.del(key); err != nil {
 			return err
 		}
-	} else if err := c.put(key, value, ttl); err != nil {
-		return err
+	} else {
+		if _, err := c.remove(key); err != nil { // Redis replaces the key, and not its value
+			return err
+		}
+		if err := c.put(key, value, ttl); err != nil {
+			return err
+		}
+		c.notify(eventGeneric, "restore", key)
 	}
 	c.Out.Status("OK")
 	return nil

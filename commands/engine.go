@@ -27,6 +27,9 @@ type Options struct {
 	// agree with the store's.
 	Clock func() time.Time
 	Log   *slog.Logger // default discards
+	// KeyspaceEvents are the flags of notify-keyspace-events; empty is none.
+	// For expired keys the Store must be a storage.Expirer that calls Expired.
+	KeyspaceEvents string
 	// Server describes the process for INFO and HELLO.
 	Server ServerInfo
 }
@@ -62,6 +65,7 @@ type Engine struct {
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
 	hubs        hubs
+	events      eventClass // that are told
 
 	pauses        pauses
 	saving        saving
@@ -91,6 +95,7 @@ func New(o Options) *Engine {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.hubs.init()
+	e.events = parseEvents(o.KeyspaceEvents)
 	e.started = e.clock()
 	return e
 }

@@ -68,18 +68,20 @@ func (c *Call) expire(kind expiryKind) error {
 		return nil
 	}
 	if when <= c.Now {
-		if _, err := c.remove(key); err != nil {
+		if _, err := c.del(key); err != nil {
 			return err
 		}
-	} else {
-		if err := checkTTL(c.Limits, c.db, c.Now, when); err != nil {
-			return err
-		}
-		if err := c.touch(key, e, when); err != nil {
-			return err
-		}
+		c.Out.Int(1)
+		return nil
+	}
+	if err := checkTTL(c.Limits, c.db, c.Now, when); err != nil {
+		return err
+	}
+	if err := c.touch(key, e, when); err != nil {
+		return err
 	}
 	c.Out.Int(1)
+	c.notify(eventGeneric, "expire", key)
 	return nil
 }
 
@@ -125,7 +127,7 @@ func (o expireConditions) hold(current, when int64) bool {
 }
 
 func (c *Call) showExpiry(show func(*Call, int64)) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	switch {
 	case err != nil:
 		return err
@@ -152,6 +154,7 @@ func runPersist(c *Call) error {
 	if err := c.touch(key, e, 0); err != nil {
 		return err
 	}
+	c.notify(eventGeneric, "persist", key)
 	c.Out.Int(1)
 	return nil
 }

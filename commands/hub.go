@@ -24,6 +24,11 @@ type hub struct {
 	id      storage.ID
 	members int // sessions that are attached; guarded by hubs.mu
 
+	// hearers counts the channels and patterns that may stand for keyspace events.
+	hearers  atomic.Int32
+	settling sync.Mutex // guards told; taken before mu
+	told     bool       // the store tells of expired keys
+
 	mu        sync.Mutex
 	audiences [subscriptionKinds]map[string]*audience
 	patterns  []*audience // those of subPattern, in the order of their creation
@@ -127,6 +132,9 @@ func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) bool {
 		}
 		a = &audience{name: strings.Clone(name), sessions: make(map[*Session]struct{})}
 		h.audiences[kind][a.name] = a
+		if hearsEvents(kind, a.name) {
+			h.hearers.Add(1)
+		}
 		if kind == subPattern {
 			a.glob = compileGlob(a.name)
 			h.patterns = append(h.patterns, a)
@@ -154,6 +162,9 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 		return
 	}
 	delete(h.audiences[kind], name)
+	if hearsEvents(kind, name) {
+		h.hearers.Add(-1)
+	}
 	if kind == subPattern {
 		for i := range h.patterns {
 			if h.patterns[i] == a {

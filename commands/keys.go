@@ -41,7 +41,7 @@ func keyRows() []*Command {
 func runDel(c *Call) error {
 	n := int64(0)
 	for i := 1; i < c.argc(); i++ {
-		found, err := c.remove(c.arg(i))
+		found, err := c.del(c.arg(i))
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func runDel(c *Call) error {
 func runExists(c *Call) error {
 	n := int64(0)
 	for i := 1; i < c.argc(); i++ {
-		_, found, err := c.get(c.arg(i))
+		_, found, err := c.lookup(c.arg(i))
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func runExists(c *Call) error {
 }
 
 func runType(c *Call) error {
-	_, found, err := c.get(c.arg(1))
+	_, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,13 @@ func (c *Call) rename() error {
 		return err
 	}
 	// Not put: a value that is larger than a limit lowered later is no new one.
-	return c.Tx.Set(to, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt})
+	if err := c.Tx.Set(to, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt}); err != nil {
+		return err
+	}
+	c.notify(eventNew, "new", to)
+	c.notify(eventGeneric, "rename_from", from)
+	c.notify(eventGeneric, "rename_to", to)
+	return nil
 }
 
 func firstError(err, otherwise error) error {
@@ -153,7 +159,7 @@ func runCopy(c *Call) error {
 	if target == c.db && from == to {
 		return errSameObject
 	}
-	e, found, err := c.get(from)
+	e, found, err := c.lookup(from)
 	if err != nil {
 		return err
 	}
@@ -182,6 +188,8 @@ func runCopy(c *Call) error {
 	if err := tx.Set(to, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt}); err != nil {
 		return err
 	}
+	c.notifyIn(target, eventNew, "new", to)
+	c.notifyIn(target, eventGeneric, "copy_to", to)
 	c.Out.Int(1)
 	return nil
 }

@@ -46,7 +46,7 @@ func kvRows() []*Command {
 var errNotJSON = kverr.New(kverr.WrongType, "value is not JSON, read it with GET")
 
 func runKVGet(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	switch {
 	case err != nil:
 		return err
@@ -63,7 +63,7 @@ func runKVGet(c *Call) error {
 func runKVMGet(c *Call) error {
 	c.Out.Array(c.argc() - 1)
 	for i := 1; i < c.argc(); i++ {
-		e, found, err := c.get(c.arg(i))
+		e, found, err := c.lookup(c.arg(i))
 		switch {
 		case err != nil:
 			return err
@@ -162,6 +162,7 @@ func runKVSet(c *Call) error {
 	if err := c.put(c.arg(1), value, o.expiry.after(old)); err != nil {
 		return err
 	}
+	c.notifySet(c.arg(1), o.expiry.at != 0)
 	c.Out.Status("OK")
 	return nil
 }
@@ -195,13 +196,14 @@ func runKVMSet(c *Call) error {
 		if err := c.put(c.arg(i), value, expiresAt); err != nil {
 			return err
 		}
+		c.notifySet(c.arg(i), expiresAt != 0)
 	}
 	c.Out.Status("OK")
 	return nil
 }
 
 func runKVDel(c *Call) error {
-	found, err := c.remove(c.arg(1))
+	found, err := c.del(c.arg(1))
 	if err != nil {
 		return err
 	}

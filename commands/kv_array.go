@@ -16,7 +16,7 @@ var (
 // runKVPopAll leaves the parsing of what it returns to the client, but a value
 // that is no array is some other command's and must not be lost here.
 func runKVPopAll(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func runKVPopAll(c *Call) error {
 		return errNotArray
 	}
 	c.Out.Bulk(e.Value)
-	_, err = c.remove(c.arg(1))
+	_, err = c.del(c.arg(1))
 	return err
 }
 
@@ -70,6 +70,7 @@ func runKVAppendUnique(c *Call) error {
 	if err := c.put(c.arg(1), result, expiry.after(old)); err != nil {
 		return err
 	}
+	c.notifySet(c.arg(1), expiry.at != 0)
 	c.Out.Bulk(result)
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func runKVMeta(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}

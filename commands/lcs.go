@@ -58,11 +58,11 @@ func runLCS(c *Call) error {
 	if err != nil {
 		return err
 	}
-	a, _, err := c.get(c.arg(1))
+	a, _, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
-	b, _, err := c.get(c.arg(2))
+	b, _, err := c.lookup(c.arg(2))
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ func runMove(c *Call) error {
 	if err := tx.Set(key, storage.Entry{Value: e.Value, ExpiresAt: e.ExpiresAt}); err != nil {
 		return err
 	}
+	c.notifyIn(target, eventNew, "new", key)
+	c.notify(eventGeneric, "move_from", key)
+	c.notifyIn(target, eventGeneric, "move_to", key)
 	c.Out.Int(1)
 	return nil
 }

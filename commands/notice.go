@@ -119,6 +119,11 @@ func (h *hub) decide(d *delivery, list []notice, from *Session, after storage.Se
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d.list, d.from, d.after, d.decided = list, from, after, true
+	h.advance()
+}
+
+// advance delivers what nothing undecided holds up. Callers hold mu.
+func (h *hub) advance() {
 	n := 0
 	for ; n < len(h.queue) && h.queue[n].decided; n++ {
 		h.deliver(h.queue[n])

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -169,8 +170,22 @@ func (s *Session) part(kind subscriptionKind, name string) {
 func (c *Call) subscriptionsChanged() {
 	s := c.Session
 	s.showSubscriptions()
-	if s.subs.total == 0 && !c.inTransaction() {
+	if c.inTransaction() {
+		return // EXEC settles
+	}
+	c.settle()
+}
+
+// settle follows what may have changed what others have to tell the session.
+// The store's locks are not held.
+func (c *Call) settle() {
+	s := c.Session
+	switch {
+	case s.hub == nil:
+	case s.subs.total == 0:
 		s.leaveHub()
+	default:
+		c.Engine.settle(c.Ctx, s.hub)
 	}
 }
 
@@ -207,6 +222,7 @@ func (s *Session) leaveHub() {
 	s.subs = subscriptions{}
 	s.showSubscriptions()
 	s.hub = nil
+	s.engine.settle(context.Background(), h)
 	s.engine.hubs.detach(h)
 }
 

@@ -152,6 +152,7 @@ type run struct {
 	stages     [storage.Databases]stage
 	call       Call
 	notices    notices
+	events     eventClass     // that somebody may hear of
 	hub        *hub           // of the namespace, as performing the items found it
 	seen       storage.Seq    // of what the batch did before the run
 	commandAt  int            // where the reply of the command under way begins
@@ -305,6 +306,7 @@ func (r *run) namedKeys() []string {
 func (r *run) perform() error {
 	r.undo()
 	r.hub = r.engine.hubOf(r.session) // under the store's locks: who reads later is in it
+	r.events = r.eventsWanted()
 	if r.txn != nil {
 		if !r.watchesHold() {
 			r.out.NullArray()

@@ -51,7 +51,7 @@ var (
 )
 
 func runGet(c *Call) error {
-	e, found, err := c.get(c.arg(1))
+	e, found, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,7 @@ func runSetNX(c *Call) error {
 		if err := c.put(key, c.Argv[2], 0); err != nil {
 			return err
 		}
+		c.notifySet(key, false)
 	}
 	c.Out.Bool(!found)
 	return nil
@@ -103,19 +104,26 @@ func (c *Call) set(keyAt, valueAt int, o setOptions) error {
 		if err := c.put(key, value, expiresAt); err != nil {
 			return err
 		}
+		c.notifySet(key, expiresAt != 0)
 		c.Out.Status("OK")
 		return nil
 	}
-	old, found, err := c.get(key)
+	look := c.get
+	if o.get {
+		look = c.lookup
+	}
+	old, found, err := look(key)
 	if err != nil {
 		return err
 	}
-	if !o.holds(old, found) {
-		if o.get && found {
-			c.Out.Bulk(old.Value)
-		} else {
-			c.Out.Null()
-		}
+	holds := o.holds(old, found)
+	switch {
+	case o.get && found:
+		c.Out.Bulk(old.Value)
+	case o.get || !holds:
+		c.Out.Null()
+	}
+	if !holds {
 		return nil
 	}
 	if o.keepTTL {
@@ -124,13 +132,9 @@ func (c *Call) set(keyAt, valueAt int, o setOptions) error {
 	if err := c.put(key, value, expiresAt); err != nil {
 		return err
 	}
-	switch {
-	case !o.get:
+	c.notifySet(key, o.expiry != expiryNone)
+	if !o.get {
 		c.Out.Status("OK")
-	case found:
-		c.Out.Bulk(old.Value)
-	default:
-		c.Out.Null()
 	}
 	return nil
 }
@@ -139,14 +143,18 @@ func runGetSet(c *Call) error {
 	if err := runGet(c); err != nil {
 		return err
 	}
-	return c.put(c.arg(1), c.Argv[2], 0)
+	if err := c.put(c.arg(1), c.Argv[2], 0); err != nil {
+		return err
+	}
+	c.notifySet(c.arg(1), false)
+	return nil
 }
 
 func runGetDel(c *Call) error {
 	if err := runGet(c); err != nil {
 		return err
 	}
-	_, err := c.remove(c.arg(1))
+	_, err := c.del(c.arg(1))
 	return err
 }
 
@@ -156,7 +164,7 @@ func runGetEX(c *Call) error {
 		return err
 	}
 	key := c.arg(1)
-	e, found, err := c.get(key)
+	e, found, err := c.lookup(key)
 	if err != nil {
 		return err
 	}
@@ -171,8 +179,20 @@ func runGetEX(c *Call) error {
 		}
 	}
 	c.Out.Bulk(e.Value)
-	if o.expiry != expiryNone || o.persist && e.ExpiresAt != 0 {
-		return c.touch(key, e, expiresAt) // a change for WATCH even when the moment stays
+	switch {
+	case o.expiry == expiryNone && (!o.persist || e.ExpiresAt == 0):
+		return nil
+	case expiresAt != 0 && expiresAt <= c.Now:
+		_, err := c.del(key)
+		return err
+	}
+	if err := c.touch(key, e, expiresAt); err != nil { // a change for WATCH even when the moment stays
+		return err
+	}
+	if o.persist {
+		c.notify(eventGeneric, "persist", key)
+	} else {
+		c.notify(eventGeneric, "expire", key)
 	}
 	return nil
 }
@@ -180,7 +200,7 @@ func runGetEX(c *Call) error {
 func runMGet(c *Call) error {
 	c.Out.Array(c.argc() - 1)
 	for i := 1; i < c.argc(); i++ {
-		e, found, err := c.get(c.arg(i))
+		e, found, err := c.lookup(c.arg(i))
 		if err != nil {
 			return err
 		}
@@ -201,6 +221,7 @@ func runMSet(c *Call) error {
 		if err := c.put(c.arg(i), c.Argv[i+1], 0); err != nil {
 			return err
 		}
+		c.notifySet(c.arg(i), false)
 	}
 	c.Out.Status("OK")
 	return nil
@@ -224,6 +245,7 @@ func runMSetNX(c *Call) error {
 		if err := c.put(c.arg(i), c.Argv[i+1], 0); err != nil {
 			return err
 		}
+		c.notifySet(c.arg(i), false)
 	}
 	c.Out.Int(1)
 	return nil
@@ -240,12 +262,13 @@ func runAppend(c *Call) error {
 	if err := c.put(key, value, e.ExpiresAt); err != nil {
 		return err
 	}
+	c.notify(eventString, "append", key)
 	c.Out.Int(int64(len(value)))
 	return nil
 }
 
 func runStrLen(c *Call) error {
-	e, _, err := c.get(c.arg(1))
+	e, _, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -262,7 +285,7 @@ func runGetRange(c *Call) error {
 	if err != nil {
 		return err
 	}
-	e, _, err := c.get(c.arg(1))
+	e, _, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
@@ -313,6 +336,7 @@ func runSetRange(c *Call) error {
 	if err := c.put(key, value, e.ExpiresAt); err != nil {
 		return err
 	}
+	c.notify(eventString, "setrange", key)
 	c.Out.Int(int64(len(value)))
 	return nil
 }

@@ -116,6 +116,7 @@ func runExec(c *Call) error {
 		return errExecAbort
 	}
 	s.run.seq = c.Engine.execute(c, txn)
+	c.settle()
 	return nil
 }
 

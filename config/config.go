@@ -34,6 +34,8 @@ type Config struct {
 	ClientWriteTimeout       time.Duration // drops a client that takes no byte for longer; 0 is never
 	ShutdownTimeout          time.Duration // how long a stop waits for clients; 0 is not at all
 
+	NotifyKeyspaceEvents string // which keyspace events are told, in Redis's letters; empty is none
+
 	Dir                string // data directory
 	AppendFsync        Fsync  // when the journal is synced to disk
 	JournalSegmentSize int64  // bytes after which the journal starts a new file

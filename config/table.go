@@ -71,6 +71,12 @@ func serverRows() []directive {
 				"The class pubsub is what is pushed to a client: messages of channels and invalidations; there are no replicas."},
 			outputLimits{func(c *Config) *OutputLimits { return &c.ClientOutputBufferLimits }}},
 
+		{Directive{Name: "notify-keyspace-events", Group: "Clients", Default: `""`,
+			Doc: "Tells what happens to keys to the channels __keyspace@<db>__:<key> and __keyevent@<db>__:<event> of their namespace. " +
+				"K and E are the two channels, at least one is needed; g is what all types have in common (del, expire, rename), $ strings, x expired keys, " +
+				"m keys that were looked up and missed, n new keys; A is all but the last two. The types l s h z t d and e are accepted and never happen. Empty is off."},
+			eventFlags{func(c *Config) *string { return &c.NotifyKeyspaceEvents }}},
+
 		{Directive{Name: "dir", Group: "Data", Default: "./cubby-data",
 			Doc: "The directory of the data; created when it is missing. Only one server at a time can use it."},
 			text{func(c *Config) *string { return &c.Dir }, 1, 4095, true}},

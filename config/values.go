@@ -261,6 +261,30 @@ func (v text) set(c *Config, words []string) error {
 
 func (v text) get(c *Config) []string { return []string{*v.field(c)} }
 
+// eventFlags are the letters of notify-keyspace-events.
+type eventFlags struct{ field func(*Config) *string }
+
+func (eventFlags) kind() Kind      { return KindText }
+func (eventFlags) allowed() string { return "any of the letters " + eventLetters }
+
+const eventLetters = "Ag$lshzxeKEtmdn"
+
+func (v eventFlags) set(c *Config, words []string) error {
+	w, err := single(words)
+	if err != nil {
+		return err
+	}
+	for _, letter := range w {
+		if !strings.ContainsRune(eventLetters, letter) {
+			return wrong(w, fmt.Errorf("has the letter %q, which is no class of events", letter))
+		}
+	}
+	*v.field(c) = w
+	return nil
+}
+
+func (v eventFlags) get(c *Config) []string { return []string{*v.field(c)} }
+
 // permissions are written in octal, as chmod takes them.
 type permissions struct{ field func(*Config) *fs.FileMode }
 

@@ -15,6 +15,15 @@ type Syncer interface {
 	Sync(ctx context.Context) error
 }
 
+// Expirer tells of keys that have expired, to whoever it was opened with.
+type Expirer interface {
+	// WantEvents turns that on or off for one database of a namespace. While it
+	// is on, each key is told once, within about a second of its end; those that
+	// ended while nobody had the namespace in memory are not. It may wait for a
+	// Drop under way, so it must not be called inside a transaction.
+	WantEvents(db int, id ID, want bool)
+}
+
 // Bounded is a store whose memory has a limit. It cannot know which write is
 // meant to make room, so it refuses none: whoever knows asks before.
 type Bounded interface {

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/server"
+	"github.com/cubbykv/cubby/storage"
 	"github.com/cubbykv/cubby/storage/bunt"
 )
 
@@ -31,6 +33,7 @@ type Server struct {
 	clock     *clock
 	directory *auth.Directory
 	password  string
+	engine    *commands.Engine
 	ready     *App
 }
 
@@ -40,6 +43,14 @@ type Option func(*options)
 type options struct {
 	name   string
 	limits []string
+	events string
+}
+
+// KeyspaceEvents turns keyspace notifications on, with the letters of the
+// directive notify-keyspace-events: KeyspaceEvents("KEA"). Keys that Advance lets
+// expire are told before it returns.
+func KeyspaceEvents(letters string) Option {
+	return func(o *options) { o.events = letters }
 }
 
 // Name calls the ready app "tenant/app"; the default is "test/app".
@@ -65,16 +76,21 @@ func New(t testing.TB, opts ...Option) *Server {
 	s := &Server{t: t, clock: newClock(), password: rand.Text()}
 	// What a client may not know goes to the test's log.
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if err := s.start(t, log); err != nil {
+	if err := s.start(t, log, o.events); err != nil {
 		t.Fatalf("kvtest: %v", err)
 	}
 	s.ready = s.App(t, o.name, o.limits...)
 	return s
 }
 
-func (s *Server) start(t testing.TB, log *slog.Logger) error {
+func (s *Server) start(t testing.TB, log *slog.Logger, events string) error {
 	ctx := context.Background()
-	store, err := bunt.Open(bunt.Options{Clock: s.clock.millis, Log: log})
+	var engine atomic.Pointer[commands.Engine] // for the store, which is opened before it
+	store, err := bunt.Open(bunt.Options{Clock: s.clock.millis, Log: log, OnExpired: func(db int, id storage.ID, keys []string) {
+		if e := engine.Load(); e != nil {
+			e.Expired(db, id, keys)
+		}
+	}})
 	if err != nil {
 		return err
 	}
@@ -88,10 +104,12 @@ func (s *Server) start(t testing.TB, log *slog.Logger) error {
 		return err
 	}
 	s.addr = ln.Addr().String()
-	door := server.New(server.Options{Log: log, Engine: commands.New(commands.Options{
-		Store: store, Directory: s.directory, Clock: s.clock.now, Log: log,
+	s.engine = commands.New(commands.Options{
+		Store: store, Directory: s.directory, Clock: s.clock.now, Log: log, KeyspaceEvents: events,
 		Server: commands.ServerInfo{Version: "test", Port: ln.Addr().(*net.TCPAddr).Port, AppendSync: "no"},
-	})})
+	})
+	engine.Store(s.engine)
+	door := server.New(server.Options{Log: log, Engine: s.engine})
 	served := make(chan error, 1)
 	go func() { served <- door.Serve(ln) }()
 	t.Cleanup(func() {
@@ -130,7 +148,10 @@ func (s *Server) Now() time.Time { return s.clock.now() }
 
 // Advance moves the server's time: what expires until then is expired when it
 // returns.
-func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
+func (s *Server) Advance(d time.Duration) {
+	s.clock.advance(d)
+	s.engine.NoticeExpired(context.Background())
+}
 
 func (s *Server) connect(o *redis.Options) *redis.Client {
 	c := redis.NewClient(o)

@@ -87,3 +87,21 @@ func TestServersAreApart(t *testing.T) {
 	require.NoError(t, one.Client().Set(background, "k", "v", 0).Err())
 	require.ErrorIs(t, two.Client().Get(background, "k").Err(), redis.Nil)
 }
+
+func TestKeyspaceEvents(t *testing.T) {
+	ctx := t.Context()
+	s := kvtest.New(t, kvtest.KeyspaceEvents("KEA"))
+	events := s.Client().PSubscribe(ctx, "__keyevent@*__:*")
+	t.Cleanup(func() { require.NoError(t, events.Close()) })
+	_, err := events.Receive(ctx) // the confirmation
+	require.NoError(t, err)
+	c := s.Client()
+	require.NoError(t, c.Set(ctx, "session", "x", time.Hour).Err())
+	s.Advance(time.Hour)
+	for _, want := range []string{"set", "expire", "expired"} {
+		m, err := events.ReceiveMessage(ctx)
+		require.NoError(t, err)
+		require.Equal(t, "__keyevent@0__:"+want, m.Channel)
+		require.Equal(t, "session", m.Payload)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/auth"
@@ -28,6 +29,7 @@ type process struct {
 	store     *bunt.Store
 	directory *auth.Directory
 	anonymous *auth.Principal
+	engine    *atomic.Pointer[commands.Engine] // for the store, which is opened before it
 	server    *server.Server
 	// passwordSet tells that the operator chose the admin's password.
 	passwordSet bool
@@ -95,9 +97,16 @@ func (p *process) openStore() error {
 	case config.FsyncEverySec:
 	}
 	var err error
+	engine := new(atomic.Pointer[commands.Engine])
+	p.engine = engine
 	p.store, err = bunt.Open(bunt.Options{
 		Dir: c.Dir, Sync: sync, SegmentBytes: c.JournalSegmentSize,
 		IdleTimeout: c.SpaceIdleTimeout, MaxMemory: c.MaxMemory, Log: p.log,
+		OnExpired: func(db int, id storage.ID, keys []string) {
+			if e := engine.Load(); e != nil {
+				e.Expired(db, id, keys)
+			}
+		},
 	})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
@@ -142,7 +151,7 @@ func (p *process) openDirectory(ctx context.Context) error {
 }
 
 func (p *process) newEngine(stop func()) *commands.Engine {
-	return commands.New(commands.Options{
+	e := commands.New(commands.Options{
 		Store:     p.store,
 		Directory: p.directory,
 		Anonymous: p.anonymous,
@@ -156,7 +165,10 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 			StoreStats: p.storeStats,
 			Shutdown:   stop,
 		},
+		KeyspaceEvents: p.config.NotifyKeyspaceEvents,
 	})
+	p.engine.Store(e)
+	return e
 }
 
 // storeStats are the lines of the store in INFO persistence.
