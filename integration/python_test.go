@@ -1,8 +1,8 @@
 package integration
 
 import (
-	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,34 +10,34 @@ import (
 	"github.com/cubbykv/cubby/internal/testneed"
 )
 
-// pythonWithRedis returns a Python that has the package redis. Debian installs
-// it for /usr/bin/python3, which need not be the first one in PATH.
-func pythonWithRedis(t testing.TB) string {
+// pythonWith returns a Python that has some modules. Debian installs them for
+// /usr/bin/python3, which need not be the first one in PATH.
+func pythonWith(t testing.TB, modules ...string) string {
 	t.Helper()
-	var out []byte
+	imports := "import " + strings.Join(modules, ", ")
+	var why string
 	for _, name := range []string{"/usr/bin/python3", "python3"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
 		}
-		if out, err = exec.Command(path, "-c", "import redis, redis.asyncio").CombinedOutput(); err == nil {
+		out, err := exec.Command(path, "-c", imports).CombinedOutput()
+		if err == nil {
 			return path
 		}
+		why = string(out)
 	}
-	if out == nil {
+	if why == "" {
 		return testneed.Program(t, "python3")
 	}
-	if os.Getenv("CUBBY_TEST_REQUIRE") == "1" {
-		require.FailNow(t, "Python's package redis is missing, and CUBBY_TEST_REQUIRE=1 forbids to skip", "%s", out)
-	}
-	t.Skipf("needs Python's package redis, which is not installed: %s", out)
+	testneed.Missing(t, "Python with "+strings.Join(modules, ", "), why)
 	return ""
 }
 
 // The scripts assert what they expect; see testdata.
 func TestPythonClient(t *testing.T) {
 	t.Parallel()
-	python := pythonWithRedis(t)
+	python := pythonWith(t, "redis", "redis.asyncio")
 	s := start(t)
 	token, other := s.app(t, "acme/notes"), s.app(t, "acme/async")
 	for script, token := range map[string]string{"redis_sync.py": token, "redis_async.py": other} {

@@ -73,6 +73,22 @@ func serve(t testing.TB, command func(port string) *exec.Cmd, dir string, env ..
 	}
 }
 
+// startAgain runs a server where another was, which has ended: with its data
+// and on its port, for clients that know no other.
+func startAgain(t testing.TB, before *cubby) *cubby {
+	t.Helper()
+	for began := time.Now(); ; {
+		s := spawn(t, serveCommand(before.dir, strconv.Itoa(before.port), nil), withPassword)
+		s.dir, s.port = before.dir, before.port
+		if s.becomesReady() {
+			return s
+		}
+		// The port may be somebody's for a moment: a client's own end of a connection.
+		require.Contains(t, s.stderr.String(), fmt.Sprintf("port %d on", s.port), "the server did not start")
+		require.Less(t, time.Since(began), patience, s.stderr.String())
+	}
+}
+
 // spawn runs a command of the binary in the background until the test ends. A
 // server that still runs then must stop in order.
 func spawn(t testing.TB, cmd *exec.Cmd, env ...string) *cubby {

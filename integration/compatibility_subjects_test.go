@@ -1,0 +1,24 @@
+package integration
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+// subjects are all that is driven, in the order of the table.
+func subjects() []subject {
+	return slices.Concat([]subject{
+		goRedis(2), goRedis(3), rueidisClient(2), rueidisClient(3), redigo(),
+	}, javaScriptSubjects(), pythonSubjects(), phpSubjects(), rubySubjects())
+}
+
+// moduleVersion tells which version of a Go module this test was built with.
+func moduleVersion(d *driven, path string) string {
+	d.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", path).Output()
+	require.NoError(d, err)
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
+}
