@@ -11,8 +11,9 @@ import (
 // subjects are all that is driven, in the order of the table.
 func subjects() []subject {
 	return slices.Concat([]subject{
+		redisCLIClient(2), redisCLIClient(3),
 		goRedis(2), goRedis(3), rueidisClient(2), rueidisClient(3), redigo(),
-	}, javaScriptSubjects(), pythonSubjects(), phpSubjects(), rubySubjects())
+	}, javaScriptSubjects(), pythonSubjects(), phpSubjects(), rubySubjects(), []subject{redisExporter()})
 }
 
 // moduleVersion tells which version of a Go module this test was built with.
