@@ -85,9 +85,9 @@ func driveRedigo(d *driven) {
 		n, err = redis.Int(kv.Do("DEL", "a", "b", "missing"))
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
-		json, err := redis.String(kv.Do("KV.SET", "doc", `{"a": 1}`))
+		ok, err = redis.String(kv.Do("KV.SET", "doc", `{"a": 1}`))
 		require.NoError(t, err)
-		require.Equal(t, "OK", json)
+		require.Equal(t, "OK", ok)
 	})
 	d.check(pipeline, func(t *testing.T) {
 		for i := range 1000 {

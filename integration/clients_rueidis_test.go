@@ -82,9 +82,9 @@ func driveRueidis(d *driven) {
 		n, err = kv.Do(ctx, kv.B().Del().Key("a", "b", "missing").Build()).AsInt64()
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		json, err := kv.Do(ctx, kv.B().Arbitrary("KV.SET").Keys("doc").Args(`{"a": 1}`).Build()).ToString()
+		got, err = kv.Do(ctx, kv.B().Arbitrary("KV.SET").Keys("doc").Args(`{"a": 1}`).Build()).ToString()
 		require.NoError(t, err)
-		require.Equal(t, "OK", json)
+		require.Equal(t, "OK", got)
 	})
 	d.check(pipeline, func(t *testing.T) {
 		var cmds rueidis.Commands

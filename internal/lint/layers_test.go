@@ -57,6 +57,8 @@ var outside = map[string][]string{
 	"github.com/tidwall/redcon":  {"server", "bench"}, // bench compares with its empty handler
 	"github.com/tidwall/buntdb":  {"storage/bunt"},
 	"github.com/redis/go-redis/": {"cmd/cubby", "client/kvtest", "integration", "bench"},
+	"github.com/redis/rueidis":   {"integration"},
+	"github.com/gomodule/redigo": {"integration"},
 	"github.com/spf13/cobra":     {"cmd/cubby"},
 }
 
