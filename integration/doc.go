@@ -6,3 +6,5 @@
 // CUBBY_TEST_SEED repeats a run with random choices, CUBBY_TEST_CRASH_ROUNDS
 // makes the crash tests longer.
 package integration
+
+//go:generate go run ./internal/gendocs testdata/compatibility.json ../docs/compatibility.md

@@ -46,9 +46,10 @@ var layers = map[string][]string{
 	// cmd wires everything.
 	"cmd/cubby": {"auth", "commands", "config", "server", "storage", "storage/bunt", "internal/kverr"},
 
-	"internal/redistest": {"internal/resp", "internal/testneed"},
-	"integration":        {},
-	"bench":              {},
+	"internal/redistest":           {"internal/resp", "internal/testneed"},
+	"integration":                  {},
+	"integration/internal/gendocs": {"commands"},
+	"bench":                        {},
 }
 
 // outside lists libraries that only some packages may use, each for a reason
