@@ -62,7 +62,9 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 		if err := checkKeys(cmd, argv, p); err != nil {
 			return cmd, refuse, err
 		}
-		if !cmd.has(NoAuth) {
+		if s.prepaid > 0 {
+			s.prepaid--
+		} else if !cmd.has(NoAuth) {
 			if err := checkRate(p.App, now); err != nil {
 				return cmd, refuse, err
 			}

@@ -34,21 +34,34 @@ type item struct {
 // Neighbouring commands that use the store share one transaction; the writes
 // of each stand or fall on their own.
 func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.Writer) (n int, seq storage.Seq) {
+	n, seq, _ = e.do(ctx, s, batch, out, false)
+	return n, seq
+}
+
+// TryDo is Do for a door that serves many connections from one goroutine: it
+// stops before a command that may take long, or that would have to wait, and
+// tells so. The door then lets another goroutine call Do with the rest.
+func (e *Engine) TryDo(ctx context.Context, s *Session, batch []Request, out *resp.Writer) (n int, seq storage.Seq, waits bool) {
+	return e.do(ctx, s, batch, out, true)
+}
+
+func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.Writer, hasty bool) (n int, seq storage.Seq, waits bool) {
 	now := e.clock()
 	s.last.Store(now.UnixMilli())
 	s.silenced = 0
 	out.SetProto(s.proto)
 	start := out.Len()
 	r := &s.run
-	r.ctx, r.out, r.now = ctx, out, now
-	for n < len(batch) && !s.closing && out.Len()-start < flushAfter {
+	r.ctx, r.out, r.now, r.hasty, r.waits = ctx, out, now, hasty, false
+	for n < len(batch) && !s.closing && !r.waits && out.Len()-start < flushAfter {
 		if over := e.mustWait(s, batch[n]); over != nil {
-			if n > 0 {
-				break // the replies so far come first
+			if n > 0 || hasty {
+				r.waits = true // the replies so far come first
+				break
 			}
 			if err := await(ctx, over); err != nil {
 				out.Error(e.wireText(err)) // to nobody: the connection has ended
-				return 1, seq
+				return 1, seq, false
 			}
 			r.now = e.clock()
 			continue
@@ -58,12 +71,15 @@ func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.
 		n += ran
 		seq = max(seq, after)
 	}
-	e.totals.commands.Add(int64(n))
-	return n, seq
+	if n > 0 {
+		e.totals.commands.Add(int64(n))
+	}
+	return n, seq, r.waits
 }
 
 // step runs the first command of batch, and with it the neighbours that may
-// share its transaction. It returns how many it ran.
+// share its transaction. It returns how many it ran. When it stops before one
+// that would have to wait, it sets waits.
 func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	r := &s.run
 	mark, reply, most := r.out.Mark(), s.beginReply(), maxRun
@@ -76,7 +92,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	// one that does not fit still holds after the run: a run does not change the
 	// session.
 	r.items = r.items[:0]
-	for v == execute && joinsRun(cmd) {
+	for v == execute && joinsRun(cmd) && !(r.hasty && cmd.slow()) {
 		r.items = append(r.items, item{cmd, batch[n].Argv})
 		last = cmd
 		n++
@@ -85,17 +101,25 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 		}
 	}
 	if len(r.items) > 0 {
-		seq = r.transact(false)
+		if seq = r.transact(false); r.waits {
+			s.prepaid = len(r.items)
+			if v == execute || v == enqueue {
+				s.prepaid++
+			}
+			return 0, 0
+		}
 		s.endReply(r.out, mark, reply, n)
 	}
 	if v == done {
 		s.lastCmd.Store(last)
 		return n, seq
 	}
+	if r.waits = r.hasty && v == execute && cmd.slow(); r.waits {
+		s.prepaid = 1
+		return n, seq
+	}
 	argv := batch[n].Argv
 	mark = r.out.Mark()
-	s.lastCmd.Store(cmd)
-	n++
 	switch v {
 	case refuse:
 		e.refused(s, cmd, err, r.out)
@@ -107,9 +131,14 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 		r.items = append(r.items[:0], item{cmd, argv})
 		r.seen = max(r.seen, seq)
 		seq = max(seq, r.alone())
+		if r.waits {
+			s.prepaid = 1
+			return n, seq
+		}
 	}
+	s.lastCmd.Store(cmd)
 	s.endReply(r.out, mark, reply, 1)
-	return n, seq
+	return n + 1, seq
 }
 
 // joinsRun tells whether a command may share a transaction with its
@@ -159,6 +188,8 @@ type run struct {
 	subsBefore *subscriptions // of the session, when EXEC may change them
 	scratch    [24]byte
 	seq        storage.Seq // of a command that waits by itself
+	hasty      bool        // the caller must not wait
+	waits      bool        // it would have to
 
 	// The closures handed to the store, made once.
 	inOne, inOuter, inInner func(storage.Tx) error
@@ -223,6 +254,9 @@ func (r *run) transact(both bool) storage.Seq {
 		r.deliverNotices(seq)
 		return seq
 	}
+	if r.waits = err == storage.ErrWouldWait; r.waits { //nolint:errorlint // stores return the sentinel itself
+		return 0
+	}
 	r.undo()
 	if errors.Is(err, storage.ErrWriteFailed) && r.txn == nil && len(r.items) > 1 {
 		// One of several could not be written. Apart, those that only read
@@ -256,6 +290,9 @@ func (r *run) failAll(err error) {
 // and so that the one whose commit a disk can refuse commits first.
 func (r *run) enter(both bool) (storage.Seq, error) {
 	if !both {
+		if r.hasty && r.session.spaces[r.homeDB] == nil {
+			return 0, storage.ErrWouldWait // opening it may read files
+		}
 		ns, err := r.engine.namespace(r.ctx, r.session, r.homeDB)
 		if err != nil {
 			return 0, err
@@ -275,6 +312,12 @@ func (r *run) enter(both bool) (storage.Seq, error) {
 }
 
 func (r *run) open(ns storage.Namespace, keys []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	if t, ok := ns.(storage.Trier); ok && r.hasty {
+		if r.writing {
+			return t.TryUpdate(r.ctx, keys, fn)
+		}
+		return t.TryView(r.ctx, keys, fn)
+	}
 	if r.writing {
 		return ns.Update(r.ctx, keys, fn)
 	}

@@ -46,6 +46,7 @@ type Session struct {
 	watched   []watchedKey
 	closing   bool
 	reply     replyMode
+	prepaid   int // commands that TryDo admitted and did not run: they pay no rate again
 	silenced  int // how many commands of the last Do got no reply
 
 	engine *Engine

@@ -62,6 +62,9 @@ type Command struct {
 
 func (c *Command) has(f Flag) bool { return c.Flags&f != 0 }
 
+// slow tells whether the command may take long or wait.
+func (c *Command) slow() bool { return c.has(Slow | Admin | CrossDB) }
+
 // usesStore tells whether the command runs inside a transaction.
 func (c *Command) usesStore() bool { return c.has(Reads | Writes) }
 

@@ -12,7 +12,7 @@ func txnRows() []*Command {
 	return []*Command{
 		{Name: "multi", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "1.2.0",
 			Doc: "Starts a transaction: commands are queued until EXEC.", Also: "noscript loading stale allow_busy", Run: runMulti},
-		{Name: "exec", Arity: 1, Flags: Stateful | AlwaysNow | EndsMulti, ACL: "slow transaction", Group: "transactions", Since: "1.2.0",
+		{Name: "exec", Arity: 1, Flags: Stateful | AlwaysNow | EndsMulti | Slow, ACL: "slow transaction", Group: "transactions", Since: "1.2.0",
 			Doc: "Runs the queued commands as one atomic step.", Also: "noscript loading stale skip_slowlog", Run: runExec},
 		{Name: "discard", Arity: 1, Flags: Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "2.0.0",
 			Doc: "Forgets the queued commands and the watched keys.", Also: "noscript loading stale allow_busy", Run: runDiscard},

@@ -27,6 +27,7 @@ type Config struct {
 	Timeout      time.Duration // closes clients idle for longer; 0 is never
 	TCPKeepAlive time.Duration // time between keepalive probes; 0 is none
 	MaxClients   int           // connections at the same time
+	EventLoops   int           // that serve connections without TLS; 0 is one for each core, below 0 none
 
 	ClientQueryBufferLimit   int64         // bytes of the largest request
 	ProtoMaxBulkLen          int64         // bytes of the largest argument

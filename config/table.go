@@ -52,6 +52,10 @@ func serverRows() []directive {
 		{Directive{Name: "maxclients", Group: "Clients", Default: "10000", Unit: "connections", Live: true,
 			Doc: "How many clients may be connected at the same time."},
 			number[int]{func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000, false}},
+		{Directive{Name: "event-loops", Group: "Clients", Default: "0", Unit: "loops", Zero: "one for each processor core",
+			Doc: "How many event loops serve connections without TLS (on Linux). With -1 each connection gets a goroutine of its own, " +
+				"which is slower under load."},
+			number[int]{func(c *Config) *int { return &c.EventLoops }, -1, 256, false}},
 		{Directive{Name: "timeout", Group: "Clients", Default: "0", Zero: "never", Live: true,
 			Doc: "Closes a connection after it has been idle for this long."},
 			duration{func(c *Config) *time.Duration { return &c.Timeout }, time.Second, 0, maxTime}},

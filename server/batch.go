@@ -21,6 +21,8 @@ var errPanic = kverr.New(kverr.PlatformError, "the server could not complete the
 // peer is the engine as one connection sees it.
 type peer interface {
 	do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq)
+	// tryDo is do that stops before a command which may have to wait.
+	tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (n int, seq storage.Seq, waits bool)
 	wait(ctx context.Context, seq storage.Seq) error
 	fail(n int, err error, out *resp.Writer)
 	signedIn() bool
@@ -37,6 +39,9 @@ type enginePeer struct {
 
 func (p enginePeer) do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq) {
 	return p.engine.Do(ctx, p.session, batch, out)
+}
+func (p enginePeer) tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq, bool) {
+	return p.engine.TryDo(ctx, p.session, batch, out)
 }
 func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
 func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
@@ -120,7 +125,9 @@ func (c *conn) run(batch []commands.Request) (n int) {
 	n, seq := c.peer.do(c.ctx, batch, &c.out)
 	if err := c.peer.wait(c.ctx, seq); err != nil {
 		c.out.Reset()
-		c.peer.fail(n, fmt.Errorf("waiting for the store: %w", err), &c.out)
+		c.peer.fail(n, waitError(err), &c.out)
 	}
 	return n
 }
+
+func waitError(err error) error { return fmt.Errorf("waiting for the store: %w", err) }

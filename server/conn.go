@@ -122,10 +122,7 @@ func (c *conn) open() error {
 	return nil
 }
 
-func (c *conn) bounds() bounds {
-	o := c.server.options()
-	return bounds{request: o.MaxRequestBytes, bulk: o.MaxBulkBytes, signedIn: c.peer.signedIn()}
-}
+func (c *conn) bounds() bounds { return c.server.bounds(c.peer) }
 
 // fill waits for the client to send something.
 func (c *conn) fill() error {

@@ -235,6 +235,11 @@ type recorder struct {
 	largest int  // batch
 }
 
+func (p *recorder) tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq, bool) {
+	n, seq := p.do(ctx, batch, out)
+	return n, seq, false
+}
+
 func (p *recorder) do(_ context.Context, batch []commands.Request, _ *resp.Writer) (int, storage.Seq) {
 	p.largest = max(p.largest, len(batch))
 	for _, r := range batch {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,21 @@ import (
 
 // patience bounds every wait of these tests; none should come near it.
 const patience = 10 * time.Second
+
+// withoutLoops, set in the environment, makes redcon serve all connections.
+const withoutLoops = "CUBBY_TEST_WITHOUT_LOOPS"
+
+// Both kinds of connections pass the same tests: this one runs the others once
+// more, with redcon in the loops' place.
+func TestWithoutLoops(t *testing.T) {
+	if os.Getenv(withoutLoops) != "" {
+		t.Skip("this is that run")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^Test")
+	cmd.Env = append(os.Environ(), withoutLoops+"=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+}
 
 // fakePeer is a small engine: it knows AUTH PING ECHO SET GET QUIT and, for
 // the tests, PANIC HANG BIG COUNT.
@@ -54,6 +71,21 @@ func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.W
 		p.one(ctx, r, out)
 	}
 	return len(batch), 1
+}
+
+// tryDo stops before HANG.
+func (p *fakePeer) tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq, bool) {
+	for i, r := range batch {
+		if strings.EqualFold(string(r.Argv[0]), "HANG") {
+			if i == 0 {
+				return 0, 0, true
+			}
+			n, seq := p.do(ctx, batch[:i], out)
+			return n, seq, n == i
+		}
+	}
+	n, seq := p.do(ctx, batch, out)
+	return n, seq, false
 }
 
 func (p *fakePeer) one(ctx context.Context, r commands.Request, out *resp.Writer) {
@@ -144,6 +176,9 @@ func openDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
 // changes each new peer; it may be nil.
 func newDoor(t testing.TB, o Options, prepare func(*fakePeer)) *door {
 	d := &door{t: t, log: &logBuffer{}}
+	if os.Getenv(withoutLoops) != "" {
+		o.EventLoops = -1
+	}
 	o.Log = slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	d.Server = newServer(o, func(so commands.SessionOptions) peer {
 		p := &fakePeer{
@@ -193,13 +228,13 @@ func (d *door) peer(n int) *fakePeer {
 	return p
 }
 
-// only returns the one connection that is open.
+// only returns the one connection that is open, which redcon serves.
 func (d *door) only() *conn {
 	d.Server.mu.Lock()
 	defer d.Server.mu.Unlock()
 	require.Len(d.t, d.conns, 1)
 	for c := range d.conns {
-		return c
+		return c.(*conn)
 	}
 	return nil
 }

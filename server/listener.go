@@ -48,14 +48,17 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.refuse(nc, replyProtected)
 			continue
 		}
-		c, full := s.admit(nc)
-		switch {
-		case c != nil:
-			return c, nil
+		if s.adopt(nc) {
+			continue
+		}
+		c := s.newConn(nc)
+		switch full, stopping := s.admit(c); {
 		case full:
 			l.refuse(nc, replyFull)
+		case stopping:
+			_ = nc.Close()
 		default:
-			_ = nc.Close() // Shutdown came in between
+			return c, nil
 		}
 	}
 }

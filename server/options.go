@@ -2,9 +2,11 @@
 // batches of commands for the engine, and sends the replies. It holds no
 // command logic.
 //
-// redcon accepts and serves the connections. It trusts its clients too much to
-// meet them alone, so each socket is wrapped (conn), and redcon reads from the
-// wrapper only frames that the guard found whole and valid.
+// On Linux, connections without TLS are served by a few event loops
+// (loopConn). All others are redcon's, which gives each a goroutine. It trusts
+// its clients too much to meet them alone, so each socket is wrapped (conn),
+// and redcon reads from the wrapper only frames that the guard found whole and
+// valid.
 package server
 
 import (
@@ -29,6 +31,11 @@ type Options struct {
 
 	// MaxClients bounds the connections open at once (maxclients); 0 is 10000.
 	MaxClients int
+	// EventLoops is how many event loops serve plain TCP and unix connections
+	// (event-loops): 0 is one for each processor core, below 0 none. What loops
+	// do not serve, TLS and systems other than Linux, is redcon's. It cannot
+	// change while the server runs.
+	EventLoops int
 	// Timeout closes a connection that sent nothing for so long (timeout); 0
 	// is never.
 	Timeout time.Duration

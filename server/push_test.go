@@ -43,7 +43,7 @@ func TestPushesWaitForTheBatch(t *testing.T) {
 
 func TestPushedWaitsForTheStore(t *testing.T) {
 	allowed, asked := make(chan error), make(chan storage.Seq, 10)
-	d := openDoor(t, Options{}, func(p *fakePeer) {
+	d := openDoor(t, Options{EventLoops: -1}, func(p *fakePeer) {
 		p.waiting = func(s storage.Seq) error {
 			if s <= 1 { // the replies'
 				return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,8 @@ type Server struct {
 	done    chan struct{} // closed when Shutdown has ended
 
 	mu        sync.Mutex // guards what follows
-	conns     map[*conn]struct{}
+	conns     map[connection]struct{}
+	loops     []*loop // made when the first connection needs them
 	listeners map[*listener]struct{}
 	stopping  bool
 	empty     chan struct{} // closed when stopping and no connection is left
@@ -43,6 +45,13 @@ type Server struct {
 
 type counters struct {
 	accepted, refused, read, written atomic.Int64
+}
+
+// connection is what both kinds have in common: conn is served by redcon, and
+// loopConn by an event loop. Both methods may be called by any goroutine.
+type connection interface {
+	drain() // ends it after the batch under way
+	kill()  // cuts it off
 }
 
 // Stats are figures of a Server since its start.
@@ -68,7 +77,7 @@ func newServer(o Options, open func(commands.SessionOptions) peer) *Server {
 		telling:   make(chan struct{}, maxRefusals),
 		stopped:   make(chan struct{}),
 		done:      make(chan struct{}),
-		conns:     make(map[*conn]struct{}),
+		conns:     make(map[connection]struct{}),
 		listeners: make(map[*listener]struct{}),
 		empty:     make(chan struct{}),
 	}
@@ -152,6 +161,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if first {
 		// redcon drops all its connections when its listener ends: not before.
 		defer close(s.done)
+		defer func() {
+			for _, l := range s.loops {
+				l.stop()
+			}
+		}()
 	}
 
 	select {
@@ -173,22 +187,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // admit registers a connection unless the server is full or stopping.
-func (s *Server) admit(nc net.Conn) (c *conn, full bool) {
+func (s *Server) admit(c connection) (full, stopping bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return nil, false
+		return false, true
 	case len(s.conns) >= s.options().MaxClients:
-		return nil, true
+		return true, false
 	}
-	c = s.newConn(nc)
 	s.conns[c] = struct{}{}
 	s.stats.accepted.Add(1)
-	return c, false
+	return false, false
 }
 
-func (s *Server) forget(c *conn) {
+func (s *Server) forget(c connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.conns[c]; !ok {
@@ -198,4 +211,28 @@ func (s *Server) forget(c *conn) {
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
 	}
+}
+
+// eventLoops returns the loops, none when the options or the system want it so.
+func (s *Server) eventLoops() []*loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loops == nil && !s.stopping {
+		n := s.options().EventLoops
+		if n == 0 {
+			n = runtime.GOMAXPROCS(0)
+		}
+		loops, err := startLoops(s, max(n, 0))
+		if err != nil {
+			s.log.Error("serving without event loops, which is slower", "error", err)
+		}
+		s.loops = append([]*loop{}, loops...)
+	}
+	return s.loops
+}
+
+// bounds are the limits that a client's frames are parsed by.
+func (s *Server) bounds(p peer) bounds {
+	o := s.options()
+	return bounds{request: o.MaxRequestBytes, bulk: o.MaxBulkBytes, signedIn: p.signedIn()}
 }

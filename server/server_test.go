@@ -200,7 +200,7 @@ func TestShutdownOfBusyClients(t *testing.T) {
 
 // Several goroutines may write; each of their messages stays in one piece.
 func TestWritesDoNotInterleave(t *testing.T) {
-	d := openDoor(t, Options{}, nil)
+	d := openDoor(t, Options{EventLoops: -1}, nil)
 	c := d.dial()
 	c.say("PING\r\n")
 	c.hears("+PONG\r\n")

@@ -74,6 +74,8 @@ var (
 	// ErrDropped is returned by a Namespace whose data was erased by Drop after
 	// it was opened. Opening it again gives an empty one.
 	ErrDropped = errors.New("storage: namespace was dropped")
+	// ErrWouldWait is returned by a Trier.
+	ErrWouldWait = errors.New("storage: the call would have to wait")
 	// ErrReadOnlyTx is returned by a write inside View.
 	ErrReadOnlyTx = errors.New("storage: transaction is read-only")
 	// ErrWriteFailed is returned when the disk refused a write or an fsync.
@@ -138,6 +140,16 @@ type Namespace interface {
 	// Update runs fn alone and keeps all its writes or none. The Seq is that of
 	// its writes, or the newest write that fn may have seen when it wrote none.
 	Update(ctx context.Context, keys []string, fn func(Tx) error) (Seq, error)
+}
+
+// Trier is a Namespace that can decline instead of making its caller wait: for
+// others that use it, or for a disk. A door that serves many clients from one
+// goroutine asks it.
+type Trier interface {
+	// TryView is View, or ErrWouldWait, and then fn did not run.
+	TryView(ctx context.Context, keys []string, fn func(Tx) error) (Seq, error)
+	// TryUpdate is Update, or ErrWouldWait, and then fn did not run.
+	TryUpdate(ctx context.Context, keys []string, fn func(Tx) error) (Seq, error)
 }
 
 // Tx is one transaction. It must not be used after the function that received

@@ -203,6 +203,7 @@ func (p *process) serverOptions(e *commands.Engine) server.Options {
 		Engine:          e,
 		Log:             p.log,
 		MaxClients:      c.MaxClients,
+		EventLoops:      c.EventLoops,
 		Timeout:         c.Timeout,
 		KeepAlive:       c.TCPKeepAlive,
 		MaxRequestBytes: int(c.ClientQueryBufferLimit),

@@ -130,6 +130,9 @@ func (w *Writer) DropReplies(mark int) {
 	w.buf = w.buf[:end]
 }
 
+// Raw writes replies that are encoded already.
+func (w *Writer) Raw(b []byte) { w.buf = append(w.buf, b...) }
+
 func (w *Writer) line(prefix byte, n int64) {
 	w.buf = append(w.buf, prefix)
 	w.buf = strconv.AppendInt(w.buf, n, 10)

@@ -93,6 +93,11 @@ func (sp *space) View(ctx context.Context, _ []string, fn func(storage.Tx) error
 			return 0, err
 		}
 	}
+	return sp.view(fn)
+}
+
+// view runs fn and gives the read lock back that its caller took.
+func (sp *space) view(fn func(storage.Tx) error) (storage.Seq, error) {
 	defer sp.mu.RUnlock()
 	t := txPool.Get().(*tx)
 	t.begin(sp, false)
@@ -108,7 +113,12 @@ func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) err
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	seq, ended, err := sp.update(fn)
+	sp.mu.Lock()
+	return sp.updated(sp.update(fn))
+}
+
+// updated does what comes after an update, without the lock.
+func (sp *space) updated(seq storage.Seq, ended []string, err error) (storage.Seq, error) {
 	sp.raise(ended)
 	if sp.journaled() {
 		// Nobody may ever wait for these writes, so memory needs a bound here.
@@ -117,10 +127,9 @@ func (sp *space) Update(ctx context.Context, _ []string, fn func(storage.Tx) err
 	return seq, err
 }
 
-// update returns the expired keys that it came across and removed, if anybody
-// wants to know.
+// update runs fn and gives the lock back that its caller took. It returns the
+// expired keys that it came across and removed, if anybody wants to know.
 func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, ended []string, err error) {
-	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if err := sp.usable(); err != nil {
 		return 0, nil, err

@@ -1,0 +1,290 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cubbykv/cubby/storage"
+)
+
+// tickEvery is how often a loop looks for connections that are idle or do not
+// take their replies.
+const tickEvery = time.Second
+
+const (
+	// shortWait is how long, in ms, a loop that was busy waits for more before
+	// it is parked.
+	shortWait = 1
+	// yieldEvery is how long a busy loop keeps its processor from others: it
+	// never parks, and the scheduler would only stop it after 10 ms.
+	yieldEvery = 100 * time.Microsecond
+)
+
+// loop serves many connections from one goroutine: it runs what has arrived on
+// all of them, waits once for the store, and sends all the replies. So a busy
+// server makes no goroutine switches, and one write to the journal (one fsync
+// under appendfsync always) carries everybody.
+//
+// Nothing on it may wait for one client or one namespace: what would wait is
+// run elsewhere and comes back as a task.
+type loop struct {
+	server *Server
+	fd     int             // of the epoll instance
+	parker syscall.RawConn // parks the goroutine until fd is ready
+	file   *os.File        // owns fd
+	waker  int             // an eventfd among the events
+	events [256]unix.EpollEvent
+
+	conns    map[int]*loopConn // by file descriptor
+	busy     []*loopConn       // can go on although nothing arrives
+	spare    []*loopConn       // the buffer that busy becomes next
+	answered []*loopConn       // have replies to send
+	ticker   *time.Timer
+	now      time.Time // of this turn
+	yielded  time.Time
+	away     int   // connections whose batch a goroutine runs
+	read     int64 // bytes of this turn
+	written  int64
+	ended    bool
+
+	load   atomic.Int64 // connections, those on their way included
+	mu     sync.Mutex   // guards what follows
+	tasks  []func()
+	asleep bool // somebody has to write to waker
+}
+
+// startLoops returns n running loops. Errors: those of the system calls.
+func startLoops(s *Server, n int) ([]*loop, error) {
+	var loops []*loop
+	for range n {
+		l, err := newLoop(s)
+		if err != nil {
+			for _, l := range loops {
+				l.stop()
+			}
+			return nil, fmt.Errorf("server: event loop: %w", err)
+		}
+		loops = append(loops, l)
+		go l.run()
+	}
+	return loops, nil
+}
+
+func newLoop(s *Server) (*loop, error) {
+	l := &loop{server: s, conns: map[int]*loopConn{}}
+	var err error
+	if l.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, err
+	}
+	// A non-blocking descriptor of a File is watched by Go's own poller: an idle
+	// loop is a parked goroutine then, and not a thread in a system call that
+	// keeps a processor from the others.
+	if err = unix.SetNonblock(l.fd, true); err != nil {
+		_ = unix.Close(l.fd)
+		return nil, err
+	}
+	l.file = os.NewFile(uintptr(l.fd), "epoll")
+	if l.parker, err = l.file.SyscallConn(); err == nil {
+		l.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	}
+	if err != nil {
+		_ = l.file.Close()
+		return nil, err
+	}
+	if err = l.watch(l.waker, unix.EPOLLIN); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loop) close() {
+	_ = l.file.Close()
+	_ = unix.Close(l.waker)
+}
+
+// watch reports changes of a descriptor from now on, until it is closed.
+func (l *loop) watch(fd int, events uint32) error {
+	return unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(fd)})
+}
+
+// post lets the loop run a task in its own goroutine. It never blocks.
+func (l *loop) post(task func()) {
+	l.mu.Lock()
+	l.tasks = append(l.tasks, task)
+	wake := l.asleep
+	l.asleep = false
+	l.mu.Unlock()
+	if wake {
+		one := [8]byte{1}
+		_, _ = unix.Write(l.waker, one[:])
+	}
+}
+
+// stop ends the loop; its connections are gone by then.
+func (l *loop) stop() { l.post(func() { l.ended = true }) }
+
+func (l *loop) run() {
+	defer l.close()
+	tick := time.AfterFunc(tickEvery, func() { l.post(l.tick) })
+	defer tick.Stop()
+	l.ticker = tick
+	for !l.ended {
+		l.turn(l.poll())
+		if l.away > 0 || l.now.Sub(l.yielded) >= yieldEvery {
+			l.yielded = l.now
+			runtime.Gosched()
+		}
+	}
+}
+
+// turn serves everybody who can be served, with n events.
+func (l *loop) turn(n int) {
+	defer func() {
+		if v := recover(); v != nil {
+			// Nobody knows how far their replies are.
+			l.server.log.Error("panic in an event loop", "panic", v, "stack", string(debug.Stack()))
+			for _, c := range l.answered {
+				c.close()
+			}
+			l.answered = l.answered[:0]
+		}
+	}()
+	l.now = time.Now()
+	for i := range n {
+		l.happened(&l.events[i])
+	}
+	for _, task := range l.takeTasks() {
+		task()
+	}
+	busy := l.busy
+	l.busy = l.spare[:0]
+	for _, c := range busy {
+		c.queued = false
+		c.step()
+	}
+	clear(busy)
+	l.spare = busy
+	l.settle()
+}
+
+// poll returns how many events there are; it waits for some when there is
+// nothing else to do.
+func (l *loop) poll() (n int) {
+	if len(l.busy) > 0 {
+		return l.ready()
+	}
+	l.mu.Lock()
+	l.asleep = len(l.tasks) == 0
+	asleep := l.asleep
+	l.mu.Unlock()
+	if !asleep {
+		return 0
+	}
+	// A busy loop waits in the system call, which is cheaper than to be parked
+	// and woken up. That keeps a processor from other goroutines, so one that
+	// has sent some off, or has nothing to do for a while, is parked.
+	if l.away == 0 {
+		n, _ = unix.EpollWait(l.fd, l.events[:], shortWait)
+	}
+	if n <= 0 {
+		_ = l.parker.Read(func(uintptr) bool { // the File is open as long as the loop runs
+			n = l.ready()
+			return n > 0
+		})
+	}
+	l.mu.Lock()
+	l.asleep = false
+	l.mu.Unlock()
+	return n
+}
+
+// ready returns how many events there are at this moment.
+func (l *loop) ready() int {
+	n, err := unix.EpollWait(l.fd, l.events[:], 0)
+	if err != nil { // EINTR; nothing else can be wrong with a call like this
+		return 0
+	}
+	return n
+}
+
+func (l *loop) takeTasks() []func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tasks := l.tasks
+	l.tasks = nil
+	return tasks
+}
+
+// happened takes an event to its connection.
+func (l *loop) happened(ev *unix.EpollEvent) {
+	if int(ev.Fd) == l.waker {
+		var count [8]byte
+		_, _ = unix.Read(l.waker, count[:])
+		return
+	}
+	c := l.conns[int(ev.Fd)]
+	if c == nil {
+		return // closed earlier in this turn
+	}
+	if ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ending = true
+	}
+	if ev.Events&^unix.EPOLLOUT != 0 {
+		c.readable = true
+	}
+	if ev.Events&^unix.EPOLLIN != 0 && c.sending {
+		c.flush()
+	}
+	c.enqueue()
+}
+
+// settle sends the replies of this turn. Those that depend on nothing in the
+// store do not wait for it.
+func (l *loop) settle() {
+	var newest storage.Seq
+	var last *loopConn
+	for _, c := range l.answered {
+		if c.seq == 0 {
+			c.flush()
+		} else if c.seq > newest {
+			newest, last = c.seq, c
+		}
+	}
+	if newest > 0 {
+		err := last.peer.wait(context.Background(), newest)
+		for _, c := range l.answered {
+			if c.seq == 0 {
+				continue
+			}
+			if err != nil {
+				c.vouch()
+			}
+			c.flush()
+		}
+	}
+	clear(l.answered)
+	l.answered = l.answered[:0]
+	if l.read+l.written > 0 {
+		l.server.stats.read.Add(l.read)
+		l.server.stats.written.Add(l.written)
+		l.read, l.written = 0, 0
+	}
+}
+
+// tick looks after connections that have nothing to do.
+func (l *loop) tick() {
+	l.ticker.Reset(tickEvery)
+	for _, c := range l.conns {
+		c.tick()
+	}
+}

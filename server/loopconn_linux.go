@@ -1,0 +1,517 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// loopConn is a connection on a loop, which alone uses it; kill and drain may
+// be called by any goroutine.
+//
+// It goes through a cycle: read, run a batch, send the replies. Only while it
+// is in none of these does it look for more.
+type loopConn struct {
+	loop *loop
+	fd   int
+	log  logger
+
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
+	peer   peer
+	guard  *guard
+
+	batch []commands.Request
+	todo  []commands.Request // of batch, not run yet
+	out   resp.Writer
+	sent  int         // bytes of out that the system took
+	ran   int         // commands whose replies are in out
+	seq   storage.Seq // what these depend on
+
+	readable bool // a read may bring something
+	ending   bool // the client has hung up; what it sent before may still be there
+	queued   bool // in loop.busy
+	away     bool // a goroutine runs the batch
+	replying bool // out waits to be sent
+	sending  bool // and the client does not take it at the moment
+	leaving  bool // everything is said: waiting for the client to hang up
+	dying    bool // to be closed when it is no longer away
+	closed   bool
+
+	box    outbox
+	told   atomic.Bool // there may be something in box
+	pushed bool        // the last turn was for messages, the next is for commands
+	behind atomic.Bool // the client does not take what is pushed
+
+	heard    time.Time // when something arrived
+	stuck    time.Time // since when it is sending
+	shutDown sync.Once
+}
+
+// adopt takes a plain connection over from Go's network poller, if a loop can
+// serve it: TLS and other platforms are redcon's.
+func (s *Server) adopt(nc net.Conn) (taken bool) {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return false
+	}
+	loops := s.eventLoops()
+	if len(loops) == 0 {
+		return false
+	}
+	l := loops[0]
+	for _, other := range loops {
+		if other.load.Load() < l.load.Load() {
+			l = other
+		}
+	}
+	c := &loopConn{loop: l, fd: -1, guard: newGuard(), log: logger{s.log, nc}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	switch full, stopping := s.admit(c); {
+	case full:
+		return false
+	case stopping:
+		_ = nc.Close()
+		return true
+	}
+	l.load.Add(1)
+	keepAlive(nc, s.options().KeepAlive)
+	fd, err := claim(nc)
+	if err != nil {
+		c.log.warn("cannot serve a connection", "error", err)
+		l.load.Add(-1)
+		s.forget(c)
+		return true
+	}
+	c.peer = s.open(commands.SessionOptions{
+		Door:   Door,
+		Remote: address(nc.RemoteAddr(), nc.LocalAddr()),
+		Local:  address(nc.LocalAddr(), nc.LocalAddr()),
+		Kill:   c.kill,
+
+		Push:       c.push,
+		TakePushed: c.takePushed,
+	})
+	l.post(func() { c.begin(fd) })
+	return true
+}
+
+// claim returns a descriptor of the connection that is ours alone, and closes
+// the one that Go's network poller watches.
+func claim(nc net.Conn) (fd int, err error) {
+	defer nc.Close()
+	raw, err := nc.(interface {
+		SyscallConn() (syscall.RawConn, error)
+	}).SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	cerr := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(cerr, err)
+}
+
+func (c *loopConn) begin(fd int) {
+	c.fd, c.heard = fd, c.loop.now
+	c.loop.conns[fd] = c
+	if err := c.loop.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
+		c.log.warn("cannot serve a connection", "error", err)
+		c.close()
+	}
+}
+
+// enqueue lets the connection go on in the coming turn.
+func (c *loopConn) enqueue() {
+	if !c.queued && !c.closed {
+		c.queued = true
+		c.loop.busy = append(c.loop.busy, c)
+	}
+}
+
+// step takes the connection as far as the next batch.
+func (c *loopConn) step() {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.panicked("reading", v)
+			c.close()
+		}
+	}()
+	switch {
+	case c.closed, c.away, c.replying:
+		return
+	case c.leaving:
+		c.discard()
+		return
+	}
+	// Messages and commands take turns.
+	if c.told.Load() && !c.pushed && c.messages() {
+		c.pushed = true
+		return
+	}
+	c.pushed = false
+	for len(c.todo) == 0 {
+		if c.draining() {
+			c.hangUp()
+			return
+		}
+		if c.gather() {
+			break
+		}
+		if f := c.guard.fault; f != "" {
+			c.breach(f)
+			return
+		}
+		if !c.readable || !c.fill() {
+			if c.told.Load() {
+				c.enqueue()
+			}
+			return
+		}
+	}
+	c.answer()
+}
+
+func (c *loopConn) bounds() bounds { return c.loop.server.bounds(c.peer) }
+
+// gather collects the whole frames that have arrived. Before sign-in it takes
+// one: what may follow depends on whether that was AUTH.
+func (c *loopConn) gather() bool {
+	b := c.bounds()
+	c.batch = c.batch[:0]
+	if b.signedIn {
+		c.batch = c.guard.rest(c.batch, b)
+	} else if c.guard.next(b) {
+		c.batch = append(c.batch, c.guard.take(&arena{}, b))
+	}
+	c.todo = c.batch
+	return len(c.todo) > 0
+}
+
+// fill reads what the client has sent, and tells whether that was anything.
+func (c *loopConn) fill() bool {
+	space := c.guard.space()
+	for {
+		n, err := unix.Read(c.fd, space)
+		switch {
+		case n > 0:
+			c.guard.arrived(n)
+			c.readable = n == len(space) || c.ending
+			c.heard = c.loop.now
+			c.loop.read += int64(n)
+			return true
+		case err == unix.EINTR: //nolint:errorlint // system calls return the number itself
+		case err == unix.EAGAIN: //nolint:errorlint // as above
+			c.readable = false
+			return false
+		default: // the end, or a connection that broke
+			c.close()
+			return false
+		}
+	}
+}
+
+// answer lets the engine run commands, and leaves the replies to settle.
+func (c *loopConn) answer() {
+	c.out.SetLimit(c.loop.server.options().MaxReplyBytes)
+	n, seq, wait := c.tryRun()
+	if n == 0 && wait {
+		c.leave()
+		return
+	}
+	c.done(n, seq)
+}
+
+// done takes note of n commands whose replies are in out.
+func (c *loopConn) done(n int, seq storage.Seq) {
+	c.ran, c.seq, c.replying = n, seq, true
+	c.todo = c.todo[n:]
+	c.loop.answered = append(c.loop.answered, c)
+}
+
+// tryRun runs commands from the front of todo, as far as they need not wait.
+func (c *loopConn) tryRun() (n int, seq storage.Seq, wait bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, seq, wait = c.panicked(v), 0, false
+		}
+	}()
+	return c.peer.tryDo(c.ctx, c.todo, &c.out)
+}
+
+// panicked answers all of todo: there is no telling which of them were run.
+func (c *loopConn) panicked(v any) int {
+	c.log.panicked("answering", v)
+	c.out.Reset()
+	for range c.todo {
+		c.out.Error(errPanic.Error())
+	}
+	return len(c.todo)
+}
+
+// leave lets a goroutine run todo, whose first command may have to wait.
+func (c *loopConn) leave() {
+	c.away = true
+	c.loop.away++
+	go func() {
+		n := c.runAway()
+		c.loop.post(func() { c.back(n) })
+	}()
+}
+
+func (c *loopConn) runAway() (n int) {
+	defer func() {
+		if v := recover(); v != nil {
+			n = c.panicked(v)
+		}
+	}()
+	n, seq := c.peer.do(c.ctx, c.todo, &c.out)
+	if err := c.peer.wait(c.ctx, seq); err != nil {
+		c.out.Reset()
+		c.peer.fail(n, waitError(err), &c.out)
+	}
+	return n
+}
+
+// back returns a connection to its loop.
+func (c *loopConn) back(n int) {
+	c.away = false
+	c.loop.away--
+	if c.dying {
+		c.close()
+		return
+	}
+	c.done(n, 0)
+}
+
+// vouch asks the store for this connection alone, after somebody's wait
+// failed, and puts errors in the place of replies that it does not vouch for.
+func (c *loopConn) vouch() {
+	if err := c.peer.wait(c.ctx, c.seq); err != nil {
+		c.out.Reset()
+		c.peer.fail(c.ran, waitError(err), &c.out)
+	}
+}
+
+// push is commands.SessionOptions.Push.
+func (c *loopConn) push(msg []byte, after storage.Seq) {
+	if !c.box.push(msg, after, c.loop.server.options().PushLimit, time.Now) {
+		c.behind.Store(true)
+		c.kill()
+		return
+	}
+	if c.told.CompareAndSwap(false, true) {
+		c.loop.post(c.enqueue)
+	}
+}
+
+// takePushed is commands.SessionOptions.TakePushed. While a batch runs, out
+// holds nothing that was pushed.
+func (c *loopConn) takePushed(out *resp.Writer) (last storage.Seq) {
+	c.box.each(func(msg []byte, after storage.Seq) {
+		out.RawPush(msg)
+		last = max(last, after)
+	})
+	return last
+}
+
+// messages leaves some of what was pushed to settle, and tells whether there
+// was any.
+func (c *loopConn) messages() bool {
+	c.told.Store(false)
+	_, after, ok := c.box.next()
+	if !ok {
+		return false
+	}
+	c.out.RawPush(c.box.take(nil, after, pushBytes))
+	if _, _, more := c.box.next(); more {
+		c.told.Store(true)
+	}
+	c.done(0, after)
+	return true
+}
+
+// flush sends the replies, and what the client does not take now when it can.
+func (c *loopConn) flush() {
+	if c.closed {
+		return
+	}
+	if c.out.Overflowed() {
+		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", c.loop.server.options().MaxReplyBytes)
+		c.close()
+		return
+	}
+	for c.sent < c.out.Len() {
+		n, err := unix.Write(c.fd, c.out.Bytes()[c.sent:])
+		switch {
+		case n > 0:
+			c.sent += n
+			c.stuck = c.loop.now
+			c.loop.written += int64(n)
+		case err == unix.EINTR: //nolint:errorlint // system calls return the number itself
+		case err == unix.EAGAIN: //nolint:errorlint // as above
+			if !c.sending {
+				c.sending, c.stuck = true, c.loop.now
+			}
+			return
+		default:
+			c.close()
+			return
+		}
+	}
+	c.replying, c.sending, c.sent = false, false, 0
+	c.out.Reset() // of a large buffer nothing is kept
+	c.said()
+}
+
+// said decides what comes after replies were sent.
+func (c *loopConn) said() {
+	if c.peer.closing() || c.leaving {
+		c.hangUp()
+		return
+	}
+	if len(c.todo) == 0 {
+		c.release()
+	}
+	if len(c.todo) > 0 || c.readable || c.draining() || c.guard.pending() > 0 || c.guard.fault != "" || c.told.Load() {
+		c.enqueue()
+	}
+}
+
+// release lets go of a batch that is done: its arguments belong to the engine.
+func (c *loopConn) release() {
+	if cap(c.batch) > keptRequests {
+		c.batch = nil
+	} else {
+		clear(c.batch)
+	}
+	c.todo = nil
+}
+
+// breach answers a breach of the protocol and hangs up.
+func (c *loopConn) breach(f fault) {
+	reply := f.reply()
+	if reply == nil {
+		c.log.warn("closing a connection that speaks another protocol: possibly an attack by a web page", "got", string(f))
+		c.close()
+		return
+	}
+	c.log.debug("protocol error", "error", string(f))
+	c.out.Raw(reply)
+	c.leaving, c.replying = true, true
+	c.flush()
+}
+
+// hangUp ends a connection politely: it tells the client that nothing follows,
+// and reads what it still sends for a while. Closing with unread bytes would
+// make the kernel drop replies that the client has not read yet.
+func (c *loopConn) hangUp() {
+	c.leaving = true
+	c.endSession()
+	if unix.Shutdown(c.fd, unix.SHUT_WR) != nil {
+		c.close()
+		return
+	}
+	time.AfterFunc(lingerTime, func() { c.loop.post(c.close) })
+	c.readable = true
+	c.enqueue()
+}
+
+// discard reads what nobody will look at, until the client hangs up.
+func (c *loopConn) discard() {
+	var scratch [quietBuffer]byte
+	for c.readable {
+		n, err := unix.Read(c.fd, scratch[:])
+		switch {
+		case n > 0, err == unix.EINTR: //nolint:errorlint // system calls return the number itself
+		case err == unix.EAGAIN: //nolint:errorlint // as above
+			c.readable = false
+		default:
+			c.close()
+			return
+		}
+	}
+}
+
+func (c *loopConn) endSession() {
+	c.shutDown.Do(func() {
+		c.cancel()
+		c.peer.end()
+	})
+}
+
+// close ends the connection and its session, at once.
+func (c *loopConn) close() {
+	switch {
+	case c.closed:
+		return
+	case c.away: // its goroutine uses the session
+		c.dying = true
+		_ = unix.Shutdown(c.fd, unix.SHUT_RDWR)
+		c.cancel()
+		return
+	}
+	c.closed = true
+	if c.behind.Load() {
+		c.log.warn("closing a connection that does not take what is pushed to it: client-output-buffer-limit, class pubsub")
+	}
+	c.box.close()
+	delete(c.loop.conns, c.fd)
+	_ = unix.Close(c.fd)
+	c.endSession()
+	c.guard.release()
+	c.todo, c.batch, c.out = nil, nil, resp.Writer{}
+	c.loop.load.Add(-1)
+	c.loop.server.forget(c)
+}
+
+// kill cuts the connection off. It takes no locks of the engine, which calls it
+// with locks held.
+func (c *loopConn) kill() {
+	c.loop.post(c.close)
+	c.cancel() // after it, so that no answer about this goes out
+}
+
+// drain is called when the server stops: the connection is to notice.
+func (c *loopConn) drain() {
+	c.loop.post(c.enqueue)
+}
+
+// draining tells whether nothing more is to be read.
+func (c *loopConn) draining() bool {
+	select {
+	case <-c.loop.server.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// tick closes a connection that was silent or did not take its replies for too
+// long, and takes a buffer back that it does not need.
+func (c *loopConn) tick() {
+	o, now := c.loop.server.options(), c.loop.now
+	idle := now.Sub(c.heard)
+	switch {
+	case c.sending:
+		if now.Sub(c.stuck) >= o.WriteTimeout {
+			c.log.warn("closing a connection that does not take its replies", "left", c.out.Len()-c.sent)
+			c.close()
+		}
+	case c.away || c.leaving:
+	case o.Timeout > 0 && idle >= o.Timeout && !c.peer.subscribed(): // who listens need not speak
+		c.log.debug("closing an idle connection", "idle", idle)
+		c.close()
+	case idle >= quietAfter:
+		c.guard.quieten()
+	}
+}
