@@ -217,7 +217,7 @@ func TestLoopSendsMessagesBesideReplies(t *testing.T) {
 	})
 	c.say(command("ECHO", "between"))
 	message := string(append(make([]byte, pushBytes-2), "\r\n"...))
-	for heard := 0; heard < 11; heard++ {
+	for range 11 {
 		first, err := c.r.Peek(1)
 		require.NoError(t, err)
 		if first[0] == '$' {

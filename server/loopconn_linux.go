@@ -2,11 +2,8 @@ package server
 
 import (
 	"context"
-	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,78 +53,6 @@ type loopConn struct {
 	heard    time.Time // when something arrived
 	stuck    time.Time // since when it is sending
 	shutDown sync.Once
-}
-
-// adopt takes a plain connection over from Go's network poller, if a loop can
-// serve it: TLS and other platforms are redcon's.
-func (s *Server) adopt(nc net.Conn) (taken bool) {
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-	default:
-		return false
-	}
-	loops := s.eventLoops()
-	if len(loops) == 0 {
-		return false
-	}
-	l := loops[0]
-	for _, other := range loops {
-		if other.load.Load() < l.load.Load() {
-			l = other
-		}
-	}
-	c := &loopConn{loop: l, fd: -1, guard: newGuard(), log: logger{s.log, nc}}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	switch full, stopping := s.admit(c); {
-	case full:
-		return false
-	case stopping:
-		_ = nc.Close()
-		return true
-	}
-	l.load.Add(1)
-	keepAlive(nc, s.options().KeepAlive)
-	fd, err := claim(nc)
-	if err != nil {
-		c.log.warn("cannot serve a connection", "error", err)
-		l.load.Add(-1)
-		s.forget(c)
-		return true
-	}
-	c.peer = s.open(commands.SessionOptions{
-		Door:   Door,
-		Remote: address(nc.RemoteAddr(), nc.LocalAddr()),
-		Local:  address(nc.LocalAddr(), nc.LocalAddr()),
-		Kill:   c.kill,
-
-		Push:       c.push,
-		TakePushed: c.takePushed,
-	})
-	l.post(func() { c.begin(fd) })
-	return true
-}
-
-// claim returns a descriptor of the connection that is ours alone, and closes
-// the one that Go's network poller watches.
-func claim(nc net.Conn) (fd int, err error) {
-	defer nc.Close()
-	raw, err := nc.(interface {
-		SyscallConn() (syscall.RawConn, error)
-	}).SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	cerr := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
-	return fd, errors.Join(cerr, err)
-}
-
-func (c *loopConn) begin(fd int) {
-	c.fd, c.heard = fd, c.loop.now
-	c.loop.conns[fd] = c
-	if err := c.loop.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
-		c.log.warn("cannot serve a connection", "error", err)
-		c.close()
-	}
 }
 
 // enqueue lets the connection go on in the coming turn.
@@ -209,8 +134,8 @@ func (c *loopConn) fill() bool {
 			c.heard = c.loop.now
 			c.loop.read += int64(n)
 			return true
-		case err == unix.EINTR: //nolint:errorlint // system calls return the number itself
-		case err == unix.EAGAIN: //nolint:errorlint // as above
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
 			c.readable = false
 			return false
 		default: // the end, or a connection that broke
@@ -293,86 +218,6 @@ func (c *loopConn) back(n int) {
 	c.done(n, 0)
 }
 
-// vouch asks the store for this connection alone, after somebody's wait
-// failed, and puts errors in the place of replies that it does not vouch for.
-func (c *loopConn) vouch() {
-	if err := c.peer.wait(c.ctx, c.seq); err != nil {
-		c.out.Reset()
-		c.peer.fail(c.ran, waitError(err), &c.out)
-	}
-}
-
-// push is commands.SessionOptions.Push.
-func (c *loopConn) push(msg []byte, after storage.Seq) {
-	if !c.box.push(msg, after, c.loop.server.options().PushLimit, time.Now) {
-		c.behind.Store(true)
-		c.kill()
-		return
-	}
-	if c.told.CompareAndSwap(false, true) {
-		c.loop.post(c.enqueue)
-	}
-}
-
-// takePushed is commands.SessionOptions.TakePushed. While a batch runs, out
-// holds nothing that was pushed.
-func (c *loopConn) takePushed(out *resp.Writer) (last storage.Seq) {
-	c.box.each(func(msg []byte, after storage.Seq) {
-		out.RawPush(msg)
-		last = max(last, after)
-	})
-	return last
-}
-
-// messages leaves some of what was pushed to settle, and tells whether there
-// was any.
-func (c *loopConn) messages() bool {
-	c.told.Store(false)
-	_, after, ok := c.box.next()
-	if !ok {
-		return false
-	}
-	c.out.RawPush(c.box.take(nil, after, pushBytes))
-	if _, _, more := c.box.next(); more {
-		c.told.Store(true)
-	}
-	c.done(0, after)
-	return true
-}
-
-// flush sends the replies, and what the client does not take now when it can.
-func (c *loopConn) flush() {
-	if c.closed {
-		return
-	}
-	if c.out.Overflowed() {
-		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", c.loop.server.options().MaxReplyBytes)
-		c.close()
-		return
-	}
-	for c.sent < c.out.Len() {
-		n, err := unix.Write(c.fd, c.out.Bytes()[c.sent:])
-		switch {
-		case n > 0:
-			c.sent += n
-			c.stuck = c.loop.now
-			c.loop.written += int64(n)
-		case err == unix.EINTR: //nolint:errorlint // system calls return the number itself
-		case err == unix.EAGAIN: //nolint:errorlint // as above
-			if !c.sending {
-				c.sending, c.stuck = true, c.loop.now
-			}
-			return
-		default:
-			c.close()
-			return
-		}
-	}
-	c.replying, c.sending, c.sent = false, false, 0
-	c.out.Reset() // of a large buffer nothing is kept
-	c.said()
-}
-
 // said decides what comes after replies were sent.
 func (c *loopConn) said() {
 	if c.peer.closing() || c.leaving {
@@ -432,8 +277,8 @@ func (c *loopConn) discard() {
 	for c.readable {
 		n, err := unix.Read(c.fd, scratch[:])
 		switch {
-		case n > 0, err == unix.EINTR: //nolint:errorlint // system calls return the number itself
-		case err == unix.EAGAIN: //nolint:errorlint // as above
+		case n > 0, err == unix.EINTR:
+		case err == unix.EAGAIN:
 			c.readable = false
 		default:
 			c.close()

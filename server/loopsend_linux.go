@@ -1,0 +1,90 @@
+package server
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// vouch asks the store for this connection alone, after somebody's wait
+// failed, and puts errors in the place of replies that it does not vouch for.
+func (c *loopConn) vouch() {
+	if err := c.peer.wait(c.ctx, c.seq); err != nil {
+		c.out.Reset()
+		c.peer.fail(c.ran, waitError(err), &c.out)
+	}
+}
+
+// push is commands.SessionOptions.Push.
+func (c *loopConn) push(msg []byte, after storage.Seq) {
+	if !c.box.push(msg, after, c.loop.server.options().PushLimit, time.Now) {
+		c.behind.Store(true)
+		c.kill()
+		return
+	}
+	if c.told.CompareAndSwap(false, true) {
+		c.loop.post(c.enqueue)
+	}
+}
+
+// takePushed is commands.SessionOptions.TakePushed. While a batch runs, out
+// holds nothing that was pushed.
+func (c *loopConn) takePushed(out *resp.Writer) (last storage.Seq) {
+	c.box.each(func(msg []byte, after storage.Seq) {
+		out.RawPush(msg)
+		last = max(last, after)
+	})
+	return last
+}
+
+// messages leaves some of what was pushed to settle, and tells whether there
+// was any.
+func (c *loopConn) messages() bool {
+	c.told.Store(false)
+	_, after, ok := c.box.next()
+	if !ok {
+		return false
+	}
+	c.out.RawPush(c.box.take(nil, after, pushBytes))
+	if _, _, more := c.box.next(); more {
+		c.told.Store(true)
+	}
+	c.done(0, after)
+	return true
+}
+
+// flush sends the replies, and what the client does not take now when it can.
+func (c *loopConn) flush() {
+	if c.closed {
+		return
+	}
+	if c.out.Overflowed() {
+		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", c.loop.server.options().MaxReplyBytes)
+		c.close()
+		return
+	}
+	for c.sent < c.out.Len() {
+		n, err := unix.Write(c.fd, c.out.Bytes()[c.sent:])
+		switch {
+		case n > 0:
+			c.sent += n
+			c.stuck = c.loop.now
+			c.loop.written += int64(n)
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			if !c.sending {
+				c.sending, c.stuck = true, c.loop.now
+			}
+			return
+		default:
+			c.close()
+			return
+		}
+	}
+	c.replying, c.sending, c.sent = false, false, 0
+	c.out.Reset() // of a large buffer nothing is kept
+	c.said()
+}
