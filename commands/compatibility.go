@@ -19,7 +19,6 @@ var redisCommands string
 // bounds that Redis does not have. Missing subcommands and what is for the admin
 // only are told from the table.
 var narrower = map[string]string{
-	"bgsave":   "no SCHEDULE: nothing else is ever under way that it would have to wait for",
 	"bitop":    "refused when the work would take too long",
 	"client":   "shows and reaches the namespace's own connections; all of them for the admin",
 	"copy":     "between databases 0 and 1",
