@@ -3,6 +3,7 @@ package integration
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/cubbykv/cubby/internal/testneed"
 )
@@ -25,8 +26,13 @@ const (
 
 // phpSubjects are installed by the system.
 func phpSubjects() []subject {
-	return []subject{
+	subjects := []subject{
 		{Name: "phpredis", Language: "PHP", drive: php("phpredis.php", hasPhpredis)},
 		{Name: "Predis", Language: "PHP", drive: php("predis.php", hasPredis)},
 	}
+	if !slices.Contains(notYet, lua) {
+		subjects = append(subjects,
+			subject{Name: "PHP sessions", Language: "PHP", Over: "phpredis", Limits: anyTTL, drive: php("sessions.php", hasPhpredis)})
+	}
+	return subjects
 }

@@ -1,6 +1,9 @@
 package integration
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"slices"
+)
 
 // python drives a script of testdata/python with the modules that it needs.
 func python(script string, args []string, modules ...string) func(*driven) {
@@ -12,9 +15,20 @@ func python(script string, args []string, modules ...string) func(*driven) {
 
 // pythonSubjects are installed by the system.
 func pythonSubjects() []subject {
-	return []subject{
-		{Name: "redis-py", Language: "Python", drive: python("redis_py.py", nil, "redis")},
-		{Name: "redis-py, hiredis", Language: "Python", drive: python("redis_py.py", []string{"hiredis"}, "redis", "hiredis")},
-		{Name: "redis-py, asyncio", Language: "Python", drive: python("redis_py_asyncio.py", nil, "redis.asyncio")},
+	subjects := []subject{
+		{Name: "redis-py", drive: python("redis_py.py", nil, "redis")},
+		{Name: "redis-py, hiredis", drive: python("redis_py.py", []string{"hiredis"}, "redis", "hiredis")},
+		{Name: "redis-py, asyncio", drive: python("redis_py_asyncio.py", nil, "redis.asyncio")},
+
+		{Name: "Flask-Caching", Over: "redis-py", drive: python("flask_cache.py", nil, "flask_caching", "redis")},
 	}
+	if !slices.Contains(notYet, lua) {
+		subjects = append(subjects,
+			subject{Name: "django-redis", Over: "redis-py", Limits: anyTTL, drive: python("django_cache.py", nil, "django_redis")},
+			subject{Name: "limits", Over: "redis-py", Limits: anyTTL, drive: python("rate_limits.py", nil, "limits", "redis")})
+	}
+	for i := range subjects {
+		subjects[i].Language = "Python"
+	}
+	return subjects
 }

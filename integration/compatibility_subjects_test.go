@@ -8,6 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// anyTTL are the limits of who needs TTLs below those that the default ones
+// allow in database 0.
+const anyTTL = "ttl-min=1ms"
+
 // subjects are all that is driven, in the order of the table.
 func subjects() []subject {
 	return slices.Concat([]subject{

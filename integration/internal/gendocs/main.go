@@ -129,7 +129,8 @@ const librariesIntro = `
 
 Locks and rate limiters live on TTLs of seconds, and the default limits allow none below a minute in database 0. Where a limit
 stands below, the library was driven with it: ` + "`cubby app set acme/notes ttl-min=1ms`" + `. Database 1, which is in memory
-only, allows such TTLs by default.
+only, allows such TTLs by default. What keeps lists, hashes or sets (job queues such as BullMQ, Celery and Sidekiq, the moving
+window of limits) needs a Redis.
 
 | library | version | on | limits | what was driven |
 |---|---|---|---|---|
