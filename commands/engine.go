@@ -100,8 +100,9 @@ func New(o Options) *Engine {
 	return e
 }
 
-// Request is one command of a batch. Its arguments belong to the engine from
-// then on (a transaction keeps them until EXEC), and nobody may change them.
+// Request is one command of a batch. Its arguments must not change until it
+// has run; the engine copies what it keeps, so a door may use their memory again
+// then.
 type Request struct {
 	Argv [][]byte // the name first; never empty
 	// Refusal, when set, is a door's reason not to run the command, such as an

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"strings"
+
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
 )
@@ -33,6 +35,7 @@ const behindReply = -1
 
 // tell collects a message. It is for handlers, through Call.
 func (r *run) tell(n notice) {
+	n.channel, n.payload = strings.Clone(n.channel), strings.Clone(n.payload)
 	r.notices.list = append(r.notices.list, n)
 	s := r.session
 	r.hub = r.engine.hubOf(s) // SUBSCRIBE in the same transaction may have made it

@@ -169,6 +169,13 @@ func (c *client) raw(cmds ...[]string) []byte {
 			n, seq = c.e.Do(context.Background(), c.s, batch, out)
 		}
 		require.Positive(c.t, n)
+		for _, r := range batch[:n] { // a door uses this memory again
+			for _, a := range r.Argv {
+				for i := range a {
+					a[i] = 0xAA
+				}
+			}
+		}
 		require.NoError(c.t, c.e.Wait(context.Background(), seq))
 		batch = batch[n:]
 	}

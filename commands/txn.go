@@ -64,10 +64,25 @@ func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
 		return errQueueFull
 	}
 	s.multi.bytes += cost
-	s.multi.items = append(s.multi.items, item{cmd, argv})
+	s.multi.items = append(s.multi.items, item{cmd, cloneArgv(argv)})
 	s.show(func(v *shownState) { v.multi = len(s.multi.items) })
 	out.Status("QUEUED")
 	return nil
+}
+
+// cloneArgv copies arguments that outlive their request.
+func cloneArgv(argv [][]byte) [][]byte {
+	n := 0
+	for _, a := range argv {
+		n += len(a)
+	}
+	bytes, list := make([]byte, 0, n), make([][]byte, len(argv))
+	for i, a := range argv {
+		from := len(bytes)
+		bytes = append(bytes, a...)
+		list[i] = bytes[from:len(bytes):len(bytes)]
+	}
+	return list
 }
 
 func runMulti(c *Call) error {

@@ -65,6 +65,36 @@ func (g *guard) restore(cmd redcon.Command) commands.Request {
 	return r
 }
 
+// inPlace appends the whole frames that have arrived as requests whose arguments
+// stay in the guard's buffer: they are gone when the next bytes are read into
+// it. args is memory for lists of arguments, which it returns for the next time.
+// Before sign-in it takes one frame: what may follow depends on whether that was
+// AUTH.
+func (g *guard) inPlace(batch []commands.Request, args [][]byte, b bounds) ([]commands.Request, [][]byte) {
+	args = args[:0]
+	for g.next(b) {
+		r := commands.Request{Refusal: g.refused(b)}
+		switch {
+		case g.inline != nil:
+			r.Argv = g.inline
+		case g.tooLarge:
+			r.Argv = [][]byte{g.name}
+		default:
+			from := len(args)
+			for i := range g.marks {
+				args = append(args, g.argument(i))
+			}
+			r.Argv = args[from:len(args):len(args)]
+		}
+		batch = append(batch, r)
+		g.consume()
+		if !b.signedIn {
+			break
+		}
+	}
+	return batch, args
+}
+
 // rest appends the whole frames that have arrived behind the one that redcon
 // was given.
 func (g *guard) rest(batch []commands.Request, b bounds) []commands.Request {

@@ -29,6 +29,7 @@ type loopConn struct {
 	guard  *guard
 
 	batch []commands.Request
+	args  [][]byte           // the arguments of batch, which stand in guard's buffer
 	todo  []commands.Request // of batch, not run yet
 	out   resp.Writer
 	sent  int         // bytes of out that the system took
@@ -108,16 +109,9 @@ func (c *loopConn) step() {
 
 func (c *loopConn) bounds() bounds { return c.loop.server.bounds(c.peer) }
 
-// gather collects the whole frames that have arrived. Before sign-in it takes
-// one: what may follow depends on whether that was AUTH.
+// gather collects the whole frames that have arrived.
 func (c *loopConn) gather() bool {
-	b := c.bounds()
-	c.batch = c.batch[:0]
-	if b.signedIn {
-		c.batch = c.guard.rest(c.batch, b)
-	} else if c.guard.next(b) {
-		c.batch = append(c.batch, c.guard.take(&arena{}, b))
-	}
+	c.batch, c.args = c.guard.inPlace(c.batch[:0], c.args, c.bounds())
 	c.todo = c.batch
 	return len(c.todo) > 0
 }
@@ -232,12 +226,11 @@ func (c *loopConn) said() {
 	}
 }
 
-// release lets go of a batch that is done: its arguments belong to the engine.
+// release lets go of a batch that is done.
 func (c *loopConn) release() {
+	clear(c.batch)
 	if cap(c.batch) > keptRequests {
-		c.batch = nil
-	} else {
-		clear(c.batch)
+		c.batch, c.args = nil, nil
 	}
 	c.todo = nil
 }
@@ -314,7 +307,7 @@ func (c *loopConn) close() {
 	_ = unix.Close(c.fd)
 	c.endSession()
 	c.guard.release()
-	c.todo, c.batch, c.out = nil, nil, resp.Writer{}
+	c.todo, c.batch, c.args, c.out = nil, nil, nil, resp.Writer{}
 	c.loop.load.Add(-1)
 	c.loop.server.forget(c)
 }
@@ -352,7 +345,7 @@ func (c *loopConn) tick() {
 			c.log.warn("closing a connection that does not take its replies", "left", c.out.Len()-c.sent)
 			c.close()
 		}
-	case c.away || c.leaving:
+	case c.away || c.leaving || len(c.todo) > 0:
 	case o.Timeout > 0 && idle >= o.Timeout && !c.peer.subscribed(): // who listens need not speak
 		c.log.debug("closing an idle connection", "idle", idle)
 		c.close()

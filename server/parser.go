@@ -113,6 +113,9 @@ func (p *parser) next(b bounds) bool {
 				return true
 			}
 		case p.buf[p.pos] == '*':
+			if p.plainFrame(b) {
+				return true
+			}
 			if !p.multibulkLength(b) {
 				return false
 			}
