@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/storage"
@@ -32,8 +33,7 @@ type Directory struct {
 	space    storage.Namespace
 	clock    func() time.Time
 	defaults Limits
-	admin    digest
-	hasAdmin bool
+	admin    atomic.Pointer[digest] // nil lets nobody in
 
 	// changing lets one change happen at a time, from its checks to the moment
 	// it is durable. It is taken before mu.
@@ -64,9 +64,8 @@ func Open(ctx context.Context, store storage.Store, o Options) (*Directory, erro
 		store:    store,
 		clock:    o.Clock,
 		defaults: DefaultLimits(),
-		hasAdmin: o.AdminPassword != "",
-		admin:    sha256.Sum256([]byte(o.AdminPassword)),
 	}
+	d.SetAdminPassword(o.AdminPassword)
 	if o.Defaults != nil {
 		d.defaults = *o.Defaults
 	}
@@ -86,6 +85,37 @@ func Open(ctx context.Context, store storage.Store, o Options) (*Directory, erro
 		}
 	}
 	return d, nil
+}
+
+// SetAdminPassword changes the admin's password for sign-ins to come; an empty
+// one lets nobody in.
+func (d *Directory) SetAdminPassword(password string) {
+	if password == "" {
+		d.admin.Store(nil)
+		return
+	}
+	sum := digest(sha256.Sum256([]byte(password)))
+	d.admin.Store(&sum)
+}
+
+// SetDefaults changes the limits of all apps for which no others were set, from
+// their next command on. Errors: *InputError for limits that contradict each
+// other; nothing is changed then.
+func (d *Directory) SetDefaults(limits Limits) error {
+	if err := limits.check(); err != nil {
+		return err
+	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	d.defaults = limits
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, m := range d.apps {
+		if err := m.app.override(m.app.Overrides(), limits); err != nil {
+			return err // impossible: they were read before
+		}
+	}
+	return nil
 }
 
 func (d *Directory) loadAll(tx storage.Tx) error {
@@ -113,8 +143,12 @@ const (
 // ErrWrongPass.
 func (d *Directory) Authenticate(_ context.Context, user, secret string) (*Principal, error) {
 	if user == adminUser {
+		want := d.admin.Load()
+		if want == nil {
+			want = &noDigest
+		}
 		given := digest(sha256.Sum256([]byte(secret)))
-		if subtle.ConstantTimeCompare(given[:], d.admin[:]) != 1 || !d.hasAdmin {
+		if subtle.ConstantTimeCompare(given[:], want[:]) != 1 || want == &noDigest {
 			return nil, ErrWrongPass
 		}
 		return &Principal{Admin: true}, nil

@@ -150,6 +150,10 @@ func runTenantDrop(c *Call) error {
 // access too.
 func (c *Call) leaveDropped() {
 	c.Engine.disconnectDropped()
+	c.Engine.lookups.forget(func(id storage.ID) bool {
+		_, err := c.Engine.dir.App(c.Ctx, id)
+		return err != nil
+	})
 	if app := c.Session.principal.App; app != nil && app.Dropped() {
 		c.Session.become(&auth.Principal{Admin: true})
 		c.takePushed()

@@ -56,9 +56,29 @@ func (c *Call) txOf(db int) storage.Tx { return &c.stages[db] }
 // borrow makes a string of b without copying. b must not change afterwards.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// get returns the entry under key, and whether there is one.
+// get returns the entry under key, and whether there is one. Commands that
+// only read count it as a hit or a miss.
 func (c *Call) get(key string) (storage.Entry, bool, error) {
-	return getFrom(c.Tx, key)
+	e, err := c.Tx.Get(key)
+	if !c.Cmd.has(Writes) {
+		c.countLookup(err == nil)
+	}
+	if err == nil {
+		return e, true, nil
+	}
+	if err == storage.ErrNotFound { //nolint:errorlint // the hot path: stores return the sentinel itself
+		return e, false, nil
+	}
+	return e, false, err
+}
+
+// countLookup counts a key that a command looked up in order to answer it.
+func (c *Call) countLookup(found bool) {
+	if found {
+		c.Session.hits++
+	} else {
+		c.Session.misses++
+	}
 }
 
 func getFrom(tx storage.Tx, key string) (storage.Entry, bool, error) {

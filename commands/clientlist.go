@@ -76,7 +76,7 @@ func (v *shownState) flags() string {
 	for _, f := range []struct {
 		set    bool
 		letter byte
-	}{{v.subscribed(), 'P'}, {v.multi >= 0, 'x'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
+	}{{v.monitor, 'O'}, {v.subscribed(), 'P'}, {v.multi >= 0, 'x'}, {v.waiting, 'b'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
 		if f.set {
 			b = append(b, f.letter)
 		}

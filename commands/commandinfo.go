@@ -63,6 +63,13 @@ func (c *Command) aclCategories() []string {
 	return words
 }
 
+// fast tells whether Redis expects the command to be quick whatever is stored.
+func (c *Command) fast() bool { return slices.Contains(strings.Fields(c.ACL), "fast") }
+
+// redisAdmin tells whether Redis keeps the command for admins, though apps may
+// run it here on what is theirs.
+func (c *Command) redisAdmin() bool { return slices.Contains(strings.Fields(c.ACL), "admin") }
+
 // namesKeys tells whether some of the arguments are keys.
 func (c *Command) namesKeys() bool { return c.Keys.First != 0 || c.Keys.Find != nil }
 

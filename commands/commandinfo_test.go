@@ -79,6 +79,7 @@ var otherThanRedis = map[string]map[int]string{
 	"client|reply":    {2: "in MULTI it would leave EXEC's array without its elements"},
 	"client|unblock":  {2: "apps may run it here"},
 	"client|unpause":  {2: "apps may run it here"},
+	"config|get":      {2: "apps may run it here"},
 	"client|no-evict": {2: "apps may run it here"},
 	"rename":          {2: "the new name counts against the cap", 8: "one specification for both keys"},
 	"renamenx":        {2: "the new name counts against the cap", 8: "one specification for both keys"},

@@ -12,10 +12,10 @@ import (
 func connRows() []*Command {
 	return []*Command{
 		{Name: "auth", Arity: -2, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "1.0.0",
-			Syntax: "[tenant/app | default | admin] token-or-password", Doc: "Signs the connection in to one namespace, or as the admin.", Also: "noscript loading stale allow_busy", Run: runAuth},
+			Syntax: "[tenant/app | default | admin] token-or-password", Doc: "Signs the connection in to one namespace, or as the admin.", Also: "noscript loading stale allow_busy", Secrets: secretsOfAuth, Run: runAuth},
 		{Name: "hello", Arity: -1, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "6.0.0",
 			Syntax: "[protover [AUTH username password] [SETNAME clientname]]",
-			Doc:    "Chooses RESP2 or RESP3, signs in, and tells about the server.", Also: "noscript loading stale allow_busy", Run: runHello},
+			Doc:    "Chooses RESP2 or RESP3, signs in, and tells about the server.", Also: "noscript loading stale allow_busy", Secrets: secretsOfHello, Run: runHello},
 		{Name: "ping", Arity: -1, Flags: PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "[message]", Doc: "Answers PONG, or the message.", Tips: "request_policy:all_shards response_policy:all_succeeded", Run: runPing},
 		{Name: "echo", Arity: 2, ACL: "fast connection", Group: "connection", Since: "1.0.0",
@@ -200,6 +200,7 @@ func runQuit(c *Call) error {
 
 func runReset(c *Call) error {
 	s := c.Session
+	s.setMonitoring(false)
 	s.become(c.Engine.anonymous)
 	s.setProto(resp.V2, c.Out)
 	if s.reply == replyOff {

@@ -32,6 +32,10 @@ type Options struct {
 	KeyspaceEvents string
 	// Server describes the process for INFO and HELLO.
 	Server ServerInfo
+	// Config is what CONFIG shows and changes; nil is nothing.
+	Config Config
+	// Settings may change later (Reconfigure); nil are DefaultSettings.
+	Settings *Settings
 }
 
 // ServerInfo is what INFO tells about the process.
@@ -44,8 +48,25 @@ type ServerInfo struct {
 	// StoreStats returns further "field:value" lines for INFO's persistence
 	// section; may be nil.
 	StoreStats func() []string
+	// Traffic tells about all doors together; may be nil.
+	Traffic func() Traffic
 	// Shutdown is asked to stop the process in an orderly way; may be nil.
 	Shutdown func()
+}
+
+// Traffic is what went through the doors since the start.
+type Traffic struct {
+	Read, Written int64 // bytes from and to clients
+	Refused       int64 // connections turned away
+	MaxClients    int   // how many may be connected at once
+}
+
+// traffic returns what the doors tell.
+func (e *Engine) traffic() Traffic {
+	if e.server.Traffic == nil {
+		return Traffic{}
+	}
+	return e.server.Traffic()
 }
 
 // Engine runs commands. Its methods are safe for concurrent use; a Session
@@ -57,6 +78,8 @@ type Engine struct {
 	clock     func() time.Time
 	log       *slog.Logger
 	server    ServerInfo
+	config    Config           // may be nil
+	fake      func() time.Time // Options.Clock, or nil
 	table     *table
 	started   time.Time
 	runID     string
@@ -65,7 +88,14 @@ type Engine struct {
 	mu          sync.Mutex // guards sessions
 	sessions    map[int64]*Session
 	hubs        hubs
-	events      eventClass // that are told
+	events      atomic.Uint32 // that are told
+
+	slow      slowLog
+	latency   latencyMonitor
+	monitors  monitors
+	attention atomic.Int64 // see payAttention
+	lookups   lookupTable
+	peak      highest // of used memory, as INFO saw it
 
 	pauses        pauses
 	saving        saving
@@ -84,6 +114,8 @@ func New(o Options) *Engine {
 		clock:     o.Clock,
 		log:       o.Log,
 		server:    o.Server,
+		config:    o.Config,
+		fake:      o.Clock,
 		table:     newTable(),
 		sessions:  make(map[int64]*Session),
 		runID:     newRunID(),
@@ -95,8 +127,13 @@ func New(o Options) *Engine {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.hubs.init()
-	e.events = parseEvents(o.KeyspaceEvents)
+	e.events.Store(uint32(parseEvents(o.KeyspaceEvents)))
 	e.started = e.clock()
+	settings := DefaultSettings()
+	if o.Settings != nil {
+		settings = *o.Settings
+	}
+	e.Reconfigure(settings)
 	return e
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,8 @@ func infoSections() []infoSection {
 		{name: "CPU", write: (*report).cpu},
 		{name: "Modules", write: func(*report) {}},
 		{name: "Commandstats", extra: true, write: (*report).commandStats},
-		{name: "Errorstats", write: func(*report) {}}, // errors are not counted by code
+		{name: "Errorstats", write: (*report).errorStats},
+		{name: "Latencystats", extra: true, write: (*report).latencyStats},
 		{name: "Cluster", write: func(r *report) { r.field("cluster_enabled", 0) }},
 		{name: "Keyspace", usage: true, write: (*report).keyspace},
 	}
@@ -124,18 +126,37 @@ func (r *report) server() {
 }
 
 func (r *report) clients() {
-	r.field("connected_clients", len(r.call.Engine.visibleSessions(r.call.Session)))
-	r.field("blocked_clients", 0)
+	sessions := r.call.Engine.visibleSessions(r.call.Session)
+	waiting := 0
+	for _, s := range sessions {
+		if s.snapshot().waiting {
+			waiting++
+		}
+	}
+	r.field("connected_clients", len(sessions))
+	if n := r.call.Engine.traffic().MaxClients; n > 0 {
+		r.field("maxclients", n)
+	}
+	r.field("blocked_clients", waiting) // by CLIENT PAUSE
 	r.field("tracking_clients", 0)
 }
 
 func (r *report) memory() {
 	if r.admin {
 		m := readMemory()
+		peak := r.call.Engine.peak.raise(m.used)
 		r.size("used_memory", m.used)
 		if m.resident > 0 {
 			r.size("used_memory_rss", m.resident)
+		}
+		r.size("used_memory_peak", peak)
+		r.field("used_memory_peak_perc", fmt.Sprintf("%.2f%%", 100*float64(m.used)/float64(max(1, peak))))
+		if m.system > 0 {
+			r.size("total_system_memory", m.system)
+		}
+		if m.resident > 0 {
 			r.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(m.resident)/float64(max(1, m.used))))
+			r.field("mem_fragmentation_bytes", m.resident-m.used)
 		}
 		r.size("maxmemory", r.call.Engine.server.MaxMemory)
 		r.field("maxmemory_policy", "noeviction")
@@ -187,16 +208,42 @@ func (r *report) persistence() {
 }
 
 func (r *report) stats() {
-	var connections, commands, errors int64
-	if t := &r.call.Engine.totals; r.admin {
-		connections, commands, errors = t.connections.Load(), t.commands.Load(), t.errors.Load()
+	e := r.call.Engine
+	var total struct{ connections, commands, errors int64 }
+	var t Traffic
+	var perSecond, in, out float64
+	if r.admin {
+		t = e.traffic()
+		total.connections, total.commands = e.totals.connections.Load(), e.commandsRun()
+		total.errors, _ = e.totals.errors.snapshot()
+		perSecond, in, out = e.totals.rates.since(r.call.clock(), e.started, total.commands, t)
 	}
-	r.field("total_connections_received", connections)
-	r.field("total_commands_processed", commands)
+	r.field("total_connections_received", total.connections)
+	r.field("total_commands_processed", total.commands)
+	r.field("instantaneous_ops_per_sec", int64(perSecond+0.5))
+	r.field("total_net_input_bytes", t.Read)
+	r.field("total_net_output_bytes", t.Written)
+	r.field("instantaneous_input_kbps", fmt.Sprintf("%.2f", in))
+	r.field("instantaneous_output_kbps", fmt.Sprintf("%.2f", out))
+	r.field("rejected_connections", t.Refused)
 	r.field("evicted_keys", 0)
 	r.field("evicted_clients", 0)
-	r.field("total_error_replies", errors)
+	hits, misses := r.found()
+	r.field("keyspace_hits", hits)
+	r.field("keyspace_misses", misses)
+	r.field("total_error_replies", total.errors)
 	r.pushed()
+}
+
+// found counts what reads found in the namespace; in all namespaces for the
+// admin who looks into none.
+func (r *report) found() (hits, misses int64) {
+	s := r.call.Session
+	s.countLookups()
+	if s.reads == nil {
+		return r.call.Engine.lookups.sum()
+	}
+	return s.reads.hits.Load(), s.reads.misses.Load()
 }
 
 // pushed counts what the connections of the namespace wait for; of all
@@ -240,6 +287,8 @@ func (r *report) cpu() {
 	if user, sys, ok := readCPU(); ok {
 		r.field("used_cpu_sys", fmt.Sprintf("%.6f", sys))
 		r.field("used_cpu_user", fmt.Sprintf("%.6f", user))
+		r.field("used_cpu_sys_children", "0.000000") // there are none
+		r.field("used_cpu_user_children", "0.000000")
 	}
 }
 
@@ -248,13 +297,37 @@ func (r *report) commandStats() {
 		return
 	}
 	r.call.Engine.table.walk(func(cmd *Command) {
-		calls, failed, rejected := cmd.hits.calls.Load(), cmd.hits.failed.Load(), cmd.hits.rejected.Load()
+		calls, failed, rejected := cmd.hits.ran(), cmd.hits.failed.Load(), cmd.hits.rejected.Load()
 		if calls+rejected == 0 {
 			return
 		}
-		// Tools expect the times, which nobody takes.
-		r.field("cmdstat_"+cmd.Name, fmt.Sprintf("calls=%d,usec=0,usec_per_call=0.00,rejected_calls=%d,failed_calls=%d",
-			calls, rejected, failed))
+		micros := cmd.hits.nanos.Load() / 1000
+		r.field("cmdstat_"+cmd.Name, fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			calls, micros, float64(micros)/float64(max(1, calls)), rejected, failed))
+	})
+}
+
+// errorStats counts the error replies by their code.
+func (r *report) errorStats() {
+	if !r.admin {
+		return
+	}
+	_, byCode := r.call.Engine.totals.errors.snapshot()
+	for _, code := range slices.Sorted(maps.Keys(byCode)) {
+		r.field("errorstat_"+code, fmt.Sprintf("count=%d", byCode[code]))
+	}
+}
+
+// latencyStats tells how long commands took.
+func (r *report) latencyStats() {
+	if !r.admin {
+		return
+	}
+	r.call.Engine.table.walk(func(cmd *Command) {
+		if cmd.hits.ran() > 0 {
+			r.field("latency_percentiles_usec_"+cmd.Name, fmt.Sprintf("p50=%.3f,p99=%.3f,p99.9=%.3f",
+				cmd.hits.percentile(0.5), cmd.hits.percentile(0.99), cmd.hits.percentile(0.999)))
+		}
 	})
 }
 

@@ -31,7 +31,7 @@ func infoOf(t *testing.T, reply string) (titles []string, fields map[string]stri
 
 func TestInfoSections(t *testing.T) {
 	standard := []string{"Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Errorstats", "Cluster", "Keyspace"}
-	all := []string{"Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Commandstats", "Errorstats", "Cluster", "Keyspace"}
+	all := []string{"Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"}
 	tests := []struct {
 		args   string
 		titles []string
@@ -41,7 +41,7 @@ func TestInfoSections(t *testing.T) {
 		{"all", all},
 		{"EVERYTHING clients", all},
 		{"keyspace Clients nope", []string{"Clients", "Keyspace"}},
-		{"default commandstats", all},
+		{"default commandstats latencystats", all},
 		{"nope", nil},
 	}
 	c := newHarness(t).open()

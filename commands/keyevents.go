@@ -135,7 +135,7 @@ func (c *Call) del(key string) (bool, error) {
 }
 
 func (r *run) tellEvent(db int, event, key string) {
-	for _, n := range eventNotices(r.engine.events, db, event, key) {
+	for _, n := range eventNotices(r.engine.eventsTold(), db, event, key) {
 		r.tell(n)
 	}
 }
@@ -155,10 +155,25 @@ func eventNotices(told eventClass, db int, event, key string) []notice {
 
 // eventsWanted are the classes that somebody in the namespace may hear of.
 func (r *run) eventsWanted() eventClass {
-	if r.engine.events == 0 || r.hub == nil || r.hub.hearers.Load() == 0 {
+	if r.engine.eventsTold() == 0 || r.hub == nil || r.hub.hearers.Load() == 0 {
 		return 0
 	}
-	return r.engine.events
+	return r.engine.eventsTold()
+}
+
+// eventsTold are the classes of notify-keyspace-events.
+func (e *Engine) eventsTold() eventClass { return eventClass(e.events.Load()) }
+
+// SetKeyspaceEvents changes the flags of notify-keyspace-events while the
+// engine runs.
+func (e *Engine) SetKeyspaceEvents(flags string) {
+	classes := uint32(parseEvents(flags))
+	if e.events.Swap(classes) == classes {
+		return
+	}
+	for _, h := range e.hubs.all() {
+		e.settle(context.Background(), h)
+	}
 }
 
 // Expired takes note of keys that the store found expired. The store calls it
@@ -168,12 +183,12 @@ func (e *Engine) Expired(db int, id storage.ID, keys []string) {
 	if h == nil {
 		return
 	}
-	if e.events&eventExpired == 0 || h.hearers.Load() == 0 {
+	if e.eventsTold()&eventExpired == 0 || h.hearers.Load() == 0 {
 		return
 	}
 	d := &delivery{decided: true}
 	for _, key := range keys {
-		d.list = append(d.list, eventNotices(e.events, db, "expired", key)...)
+		d.list = append(d.list, eventNotices(e.eventsTold(), db, "expired", key)...)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -208,7 +223,7 @@ func (e *Engine) settle(ctx context.Context, h *hub) {
 	}
 	h.settling.Lock()
 	defer h.settling.Unlock()
-	want := e.events&eventExpired != 0 && h.hearers.Load() > 0
+	want := e.eventsTold()&eventExpired != 0 && h.hearers.Load() > 0
 	if want == h.told {
 		return
 	}

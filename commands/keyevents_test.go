@@ -20,7 +20,7 @@ import (
 // eventsOn is a harness that tells all events; on is a store to use, or nil.
 func eventsOn(t *testing.T, h *harness) *harness {
 	t.Helper()
-	h.engine.events = parseEvents("KEAmn")
+	h.engine.SetKeyspaceEvents("KEAmn")
 	return h
 }
 

@@ -153,8 +153,20 @@ func (s *Session) mayChangeData(cmd *Command) bool {
 	return false
 }
 
+// WaitTurn returns when the first command of batch need not wait any more, or
+// ctx ends. A door that holds something while Do runs calls it before.
+func (e *Engine) WaitTurn(ctx context.Context, s *Session, batch []Request) {
+	for over := e.mustWait(s, batch[0]); over != nil; over = e.mustWait(s, batch[0]) {
+		if s.await(ctx, over) != nil {
+			return
+		}
+	}
+}
+
 // await returns when over is closed, or with the connection's end.
-func await(ctx context.Context, over <-chan struct{}) error {
+func (s *Session) await(ctx context.Context, over <-chan struct{}) error {
+	s.show(func(v *shownState) { v.waiting = true })
+	defer s.show(func(v *shownState) { v.waiting = false })
 	select {
 	case <-over:
 		return nil

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"strconv"
+	"sync/atomic"
 )
 
 // platform is INFO's os field.
@@ -18,6 +19,7 @@ var processID = os.Getpid()
 type memory struct {
 	used     int64 // by live and not yet collected objects
 	resident int64 // of physical memory; 0 where the system does not tell
+	system   int64 // physical memory of the machine; 0 where the system does not tell
 }
 
 func readMemory() memory {
@@ -33,7 +35,29 @@ func readMemory() memory {
 			m.resident = pages * int64(os.Getpagesize())
 		}
 	}
+	if raw, err := os.ReadFile("/proc/meminfo"); err == nil {
+		if f := bytes.Fields(raw); len(f) > 2 && string(f[0]) == "MemTotal:" {
+			kb, _ := strconv.ParseInt(string(f[1]), 10, 64)
+			m.system = kb << 10
+		}
+	}
 	return m
+}
+
+// highest is the greatest number seen.
+type highest struct{ atomic.Int64 }
+
+// raise takes n into account and returns the greatest so far.
+func (h *highest) raise(n int64) int64 {
+	for {
+		old := h.Load()
+		if old >= n {
+			return old
+		}
+		if h.CompareAndSwap(old, n) {
+			return n
+		}
+	}
 }
 
 // ticksPerSecond is USER_HZ, which Linux promises to programs.

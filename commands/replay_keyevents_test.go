@@ -194,7 +194,7 @@ func newEventTwins(t *testing.T, letters string) *twins {
 	redis := redistest.Start(t)
 	require.Contains(t, redis.Dial(t).Do("CONFIG", "SET", "notify-keyspace-events", letters), "OK")
 	h.engine.anonymous = &auth.Principal{App: auth.NewApp(storage.ID{Tenant: "t", App: "a"}, wideOpen())}
-	h.engine.events = parseEvents(letters)
+	h.engine.SetKeyspaceEvents(letters)
 	return &twins{t: t, h: h, redis: redis}
 }
 

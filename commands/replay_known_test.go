@@ -145,13 +145,16 @@ var unreplayed = map[string]string{
 	"client|id":       "numbers are each server's own",
 	"client|no-touch": "newer than Redis 7.0",
 	"client|setinfo":  "newer than Redis 7.0",
+
+	"latency|doctor": "in words of our own",
+	"monitor":        "the moments are each server's own",
 }
 
 // redisFamilies are the families whose commands Redis has.
 func redisFamilies() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
-		expireRows(), scanRows(), txnRows(), pubsubRows(), connRows(), clientRows(), lolwutRows(),
+		expireRows(), scanRows(), txnRows(), pubsubRows(), connRows(), clientRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(), lolwutRows(),
 	}
 }
 
@@ -162,7 +165,7 @@ func TestEveryCommandIsReplayed(t *testing.T) {
 	replayed := make(map[*Command]bool)
 	for _, scripts := range [][]string{
 		stringScripts, lcsScripts, counterScripts, bitScripts, keyScripts, moveScripts, dumpScripts(), objectScripts,
-		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts,
+		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts, configScripts, monitoringScripts,
 	} {
 		for _, text := range scripts {
 			_, steps := parseScript(t, text)

@@ -168,7 +168,20 @@ func elements(t *testing.T, raw string) []string {
 // replay runs scripts in both protocols, each on empty databases.
 func replay(t *testing.T, scripts []string) {
 	t.Helper()
+	newTwins(t).replay(t, scripts)
+}
+
+// replayAsAdmin is replay with an admin who looks into a namespace: what
+// Redis's default user is.
+func replayAsAdmin(t *testing.T, scripts []string) {
+	t.Helper()
 	w := newTwins(t)
+	w.h.engine.anonymous.Admin = true
+	w.replay(t, scripts)
+}
+
+func (w *twins) replay(t *testing.T, scripts []string) {
+	t.Helper()
 	for _, text := range scripts {
 		name, steps := parseScript(t, text)
 		for _, proto := range []int{resp.V2, resp.V3} {

@@ -46,8 +46,10 @@ func (e *Engine) TryDo(ctx context.Context, s *Session, batch []Request, out *re
 }
 
 func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.Writer, hasty bool) (n int, seq storage.Seq, waits bool) {
-	now := e.clock()
-	s.last.Store(now.UnixMilli())
+	now := s.watch.now()
+	if ms := now.UnixMilli(); ms != s.last.Load() { // a load is much cheaper than a store
+		s.last.Store(ms)
+	}
 	s.silenced = 0
 	out.SetProto(s.proto)
 	start := out.Len()
@@ -59,11 +61,11 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 				r.waits = true // the replies so far come first
 				break
 			}
-			if err := await(ctx, over); err != nil {
+			if err := s.await(ctx, over); err != nil {
 				out.Error(e.wireText(err)) // to nobody: the connection has ended
 				return 1, seq, false
 			}
-			r.now = e.clock()
+			r.now = s.watch.now()
 			continue
 		}
 		r.seen = seq
@@ -71,8 +73,8 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 		n += ran
 		seq = max(seq, after)
 	}
-	if n > 0 {
-		e.totals.commands.Add(int64(n))
+	if s.hits|s.misses != 0 {
+		s.countLookups()
 	}
 	return n, seq, r.waits
 }
@@ -109,9 +111,13 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 			return 0, 0
 		}
 		s.endReply(r.out, mark, reply, n)
+		e.account(s, r.items, s.watch.lap())
+		if e.monitors.any() {
+			e.tellMonitors(s, r.homeDB, r.items, r.now, seq)
+		}
 	}
 	if v == done {
-		s.lastCmd.Store(last)
+		s.ranLast(last)
 		return n, seq
 	}
 	if r.waits = r.hasty && v == execute && cmd.slow(); r.waits {
@@ -130,15 +136,30 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	default:
 		r.items = append(r.items[:0], item{cmd, argv})
 		r.seen = max(r.seen, seq)
-		seq = max(seq, r.alone())
+		after := r.alone()
+		seq = max(seq, after)
 		if r.waits {
 			s.prepaid = 1
 			return n, seq
 		}
+		s.ranLast(cmd)
+		s.endReply(r.out, mark, reply, 1)
+		e.account(s, r.items, s.watch.lap())
+		if e.monitors.any() {
+			e.tellMonitors(s, r.homeDB, r.items, r.now, max(r.seen, after))
+		}
+		return n + 1, seq
 	}
-	s.lastCmd.Store(cmd)
+	s.ranLast(cmd)
 	s.endReply(r.out, mark, reply, 1)
 	return n + 1, seq
+}
+
+// ranLast remembers the command for listings; nil is one that does not exist.
+func (s *Session) ranLast(cmd *Command) {
+	if s.lastCmd.Load() != cmd {
+		s.lastCmd.Store(cmd)
+	}
 }
 
 // joinsRun tells whether a command may share a transaction with its
@@ -150,7 +171,6 @@ func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) 
 	if cmd != nil {
 		cmd.hits.rejected.Add(1)
 	}
-	e.totals.errors.Add(1)
 	if cmd != nil && cmd.has(EndsMulti) {
 		s.endTransaction()
 		err = errExecRefused(err)
@@ -158,7 +178,9 @@ func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) 
 	if s.multi != nil {
 		s.multi.spoiled = true
 	}
-	out.Error(e.wireText(err))
+	text := e.wireText(err)
+	e.totals.errors.add(text)
+	out.Error(text)
 }
 
 // run is the state of the commands under way in one session. It lives in the
@@ -175,6 +197,9 @@ type run struct {
 	watched []watchedKey // of txn
 	homeDB  int          // the session's database when the run began
 	looks   int          // how many keys the session watched then
+	hits    int64        // of the session then
+	misses  int64
+	done    bool // the items were performed
 	keys    []string
 
 	bases      [storage.Databases]storage.Tx
@@ -234,6 +259,7 @@ func (r *run) begin() {
 	r.mark = r.out.Mark()
 	r.homeDB = r.session.db
 	r.looks = len(r.session.watched)
+	r.hits, r.misses = r.session.hits, r.session.misses
 	r.bases = [storage.Databases]storage.Tx{}
 }
 
@@ -277,10 +303,13 @@ func (r *run) transact(both bool) storage.Seq {
 func (r *run) failAll(err error) {
 	text := r.engine.wireText(err)
 	if r.txn != nil {
+		r.engine.totals.errors.add(text)
 		r.out.Error(text) // EXEC is one reply
 		return
 	}
-	for range r.items {
+	for i := range r.items {
+		r.items[i].cmd.hits.failed.Add(1)
+		r.engine.totals.errors.add(text)
 		r.out.Error(text)
 	}
 }
@@ -351,7 +380,7 @@ func (r *run) perform() error {
 	r.hub = r.engine.hubOf(r.session) // under the store's locks: who reads later is in it
 	r.events = r.eventsWanted()
 	if r.txn != nil {
-		if !r.watchesHold() {
+		if r.done = r.watchesHold(); !r.done {
 			r.out.NullArray()
 			return nil
 		}
@@ -375,6 +404,7 @@ func (r *run) undo() {
 		r.session.restore(r.subsBefore)
 	}
 	r.session.db = r.homeDB
+	r.session.hits, r.session.misses = r.hits, r.misses
 	if r.txn == nil { // WATCH is refused inside transactions
 		r.session.watched = r.session.watched[:r.looks]
 	}
@@ -414,13 +444,13 @@ func (r *run) invoke(it *item) error {
 			return fatal
 		}
 	}
-	cmd.hits.calls.Add(1)
 	if err != nil {
 		cmd.hits.failed.Add(1)
-		r.engine.totals.errors.Add(1)
+		text := r.engine.wireText(err)
+		r.engine.totals.errors.add(text)
 		r.out.Rewind(mark)
 		r.notices.cut(told, own)
-		r.out.Error(r.engine.wireText(err))
+		r.out.Error(text)
 	}
 	if r.txn == nil {
 		r.notices.place(own, r.out.Len())

@@ -55,6 +55,13 @@ type Session struct {
 	found  *hub   // what hubOf saw
 	looked uint64 // at this generation of hubs
 
+	watch  stopwatch
+	reads  *lookups // of the namespace; nil without one
+	hits   int64    // of the Do under way
+	misses int64
+
+	monitoring bool
+
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
 
@@ -76,6 +83,8 @@ type shownState struct {
 	watched    int
 	noEvict    bool
 	noTouch    bool
+	monitor    bool
+	waiting    bool // for the end of a pause
 	subs       [subscriptionKinds]int
 }
 
@@ -90,7 +99,9 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 		principal: e.anonymous,
 		proto:     resp.V2,
 	}
+	s.watch.fake = e.fake
 	s.run.init(e, s)
+	s.reads = e.lookups.of(e.anonymous)
 	s.last.Store(now.UnixMilli())
 	s.shown = shownState{principal: e.anonymous, proto: resp.V2, multi: -1}
 	e.mu.Lock()
@@ -102,6 +113,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 
 // EndSession forgets a connection.
 func (e *Engine) EndSession(s *Session) {
+	s.setMonitoring(false)
 	e.mu.Lock()
 	delete(e.sessions, s.id)
 	e.mu.Unlock()
@@ -114,7 +126,7 @@ func (s *Session) SignedIn() bool { return s.principal != nil }
 
 // Subscribed tells whether the session waits for messages, so that its silence
 // does not mean that it is idle.
-func (s *Session) Subscribed() bool { return s.subs.total > 0 }
+func (s *Session) Subscribed() bool { return s.subs.total > 0 || s.monitoring }
 
 // Closing tells whether the door should close the connection after it sent
 // the replies so far.
@@ -140,6 +152,7 @@ func (s *Session) become(p *auth.Principal) {
 	s.leaveHub()
 	s.principal = p
 	s.db = 0
+	s.reads = s.engine.lookups.of(p)
 	s.forgetNamespace()
 	s.show(func(v *shownState) { v.principal, v.db = p, 0 })
 }

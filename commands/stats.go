@@ -3,21 +3,235 @@ package commands
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
+	"math/bits"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/storage"
 )
 
-// stats count what became of a command's calls.
+// stats count what became of a command's calls and how long they took.
 type stats struct {
-	calls    atomic.Int64 // ran, failures included
-	failed   atomic.Int64 // ran and answered an error
-	rejected atomic.Int64 // turned away by admission
+	nanos    atomic.Int64               // of all calls together
+	calls    [latencyCells]atomic.Int64 // that ran, failures included, by how long they took
+	failed   atomic.Int64               // ran and answered an error
+	rejected atomic.Int64               // turned away by admission
 }
 
-// totals count over all commands and connections since the start.
+// A command's calls are counted in cells that are a quarter of a power of two
+// wide: exact enough for percentiles, and the number of calls is their sum, so
+// that counting costs no more than without.
+const (
+	latencyCells  = 4 * latencyPowers
+	latencyPowers = 36 // up to a minute; what took longer counts as that
+)
+
+// cellOf returns the cell of a time in nanoseconds.
+func cellOf(nanos int64) int {
+	if nanos < 4 {
+		return int(max(0, nanos)) // cells 0 to 3 hold one value each
+	}
+	power := bits.Len64(uint64(nanos)) - 1
+	quarter := int(nanos>>(power-2)) & 3
+	return min(4*(power-1)+quarter, latencyCells-1)
+}
+
+// cellEnd is the first time in nanoseconds that is too long for a cell.
+func cellEnd(cell int) int64 {
+	if cell < 4 {
+		return int64(cell) + 1
+	}
+	power, quarter := cell/4+1, cell%4
+	return int64(5+quarter) << (power - 2)
+}
+
+// took counts n calls of a command that took nanos each.
+func (s *stats) took(n, nanos int64) {
+	s.calls[cellOf(nanos)].Add(n)
+	s.nanos.Add(n * nanos)
+}
+
+// cells returns how many calls there were, and how many in each cell.
+func (s *stats) cells() (total int64, cells [latencyCells]int64) {
+	for i := range s.calls {
+		cells[i] = s.calls[i].Load()
+		total += cells[i]
+	}
+	return total, cells
+}
+
+func (s *stats) ran() int64 {
+	total, _ := s.cells()
+	return total
+}
+
+func (s *stats) reset() {
+	for i := range s.calls {
+		s.calls[i].Store(0)
+	}
+	s.nanos.Store(0)
+	s.failed.Store(0)
+	s.rejected.Store(0)
+}
+
+// totals count over all commands and connections since the start, or since
+// CONFIG RESETSTAT.
 type totals struct {
 	connections atomic.Int64
-	commands    atomic.Int64
-	errors      atomic.Int64
+	errors      errorCounts
+	rates       rates
+}
+
+// maxErrorCodes bounds how many codes are told apart; scripts can invent some.
+const maxErrorCodes = 128
+
+// errorCounts count error replies by their first word.
+type errorCounts struct {
+	mu     sync.Mutex
+	total  int64
+	byCode map[string]int64
+}
+
+func (c *errorCounts) add(text string) {
+	code := firstWord(text)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total++
+	if _, known := c.byCode[code]; !known {
+		if len(c.byCode) >= maxErrorCodes {
+			return
+		}
+		if c.byCode == nil {
+			c.byCode = make(map[string]int64)
+		}
+	}
+	c.byCode[code]++
+}
+
+// snapshot returns the counts so far.
+func (c *errorCounts) snapshot() (total int64, byCode map[string]int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.total, maps.Clone(c.byCode)
+}
+
+func (c *errorCounts) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total, c.byCode = 0, nil
+}
+
+// firstWord is the code of an error's text.
+func firstWord(text string) string {
+	for i := range len(text) {
+		if text[i] == ' ' {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// rates are the changes per second of what INFO shows as instantaneous: over
+// the time since INFO was asked the last time, at least a second.
+type rates struct {
+	mu              sync.Mutex
+	at              time.Time
+	commands        int64
+	traffic         Traffic
+	perSecond       float64
+	inKBps, outKBps float64
+}
+
+// since updates the rates and returns them.
+func (r *rates) since(now time.Time, start time.Time, commands int64, t Traffic) (perSecond, inKBps, outKBps float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at.IsZero() {
+		r.at = start
+	}
+	if d := now.Sub(r.at).Seconds(); d >= 1 {
+		r.perSecond = float64(max(0, commands-r.commands)) / d
+		r.inKBps = float64(max(0, t.Read-r.traffic.Read)) / 1024 / d
+		r.outKBps = float64(max(0, t.Written-r.traffic.Written)) / 1024 / d
+		r.at, r.commands, r.traffic = now, commands, t
+	}
+	return r.perSecond, r.inKBps, r.outKBps
+}
+
+// reset begins anew with the counts that were reset; bytes go on.
+func (r *rates) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.commands = 0
+}
+
+// lookups count what reads found in one namespace.
+type lookups struct{ hits, misses atomic.Int64 }
+
+// lookupTable has those of the namespaces that were used.
+type lookupTable struct {
+	mu    sync.Mutex
+	byApp map[storage.ID]*lookups
+}
+
+// of returns the counts of the principal's namespace, or nil when it has none.
+func (t *lookupTable) of(p *auth.Principal) *lookups {
+	if p == nil || p.App == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byApp[p.App.ID]
+	if l == nil {
+		if t.byApp == nil {
+			t.byApp = make(map[storage.ID]*lookups)
+		}
+		l = new(lookups)
+		t.byApp[p.App.ID] = l
+	}
+	return l
+}
+
+// sum adds up all namespaces.
+func (t *lookupTable) sum() (hits, misses int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.byApp {
+		hits += l.hits.Load()
+		misses += l.misses.Load()
+	}
+	return hits, misses
+}
+
+// forget drops what gone says of.
+func (t *lookupTable) forget(gone func(storage.ID) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.byApp, func(id storage.ID, _ *lookups) bool { return gone(id) })
+}
+
+// reset starts counting anew, for all sessions.
+func (t *lookupTable) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.byApp {
+		l.hits.Store(0)
+		l.misses.Store(0)
+	}
+}
+
+// countLookups hands what the session found to its namespace.
+func (s *Session) countLookups() {
+	if s.hits > 0 {
+		s.reads.hits.Add(s.hits)
+	}
+	if s.misses > 0 {
+		s.reads.misses.Add(s.misses)
+	}
+	s.hits, s.misses = 0, 0
 }
 
 // newRunID returns 40 random hex digits, the shape of Redis's run id.
@@ -25,4 +239,11 @@ func newRunID() string {
 	var b [20]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(b[:])
+}
+
+// commandsRun counts the calls of all commands.
+func (e *Engine) commandsRun() int64 {
+	n := int64(0)
+	e.table.walk(func(cmd *Command) { n += cmd.hits.ran() })
+	return n
 }

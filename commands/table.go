@@ -56,8 +56,12 @@ type Command struct {
 	Tips string // advice for clients that split commands over a cluster
 	Also string // flags that mean nothing here
 
+	// Secrets calls hide with the positions of arguments that no log may show;
+	// nil when there are none.
+	Secrets func(argv [][]byte, config Config, hide func(int))
+
 	subs map[string]*Command // of a container, by lower-case name
-	hits stats
+	hits *stats
 }
 
 func (c *Command) has(f Flag) bool { return c.Flags&f != 0 }
@@ -107,6 +111,7 @@ func families() [][]*Command {
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
 		expireRows(), scanRows(), txnRows(), pubsubRows(), kvRows(),
 		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
+		configRows(), slowLogRows(), latencyRows(), monitorRows(),
 	}
 }
 
@@ -121,6 +126,7 @@ func newTable() *table {
 }
 
 func (t *table) add(row *Command) {
+	row.hits = new(stats)
 	if parent, sub, ok := strings.Cut(row.Name, "|"); ok {
 		container := t.byName[parent]
 		if container.subs == nil {

@@ -160,13 +160,21 @@ func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
 		store = true
 		both = both || s.watched[i].db != s.db
 	}
+	began := s.watch.at
+	seq := storage.Seq(0)
+	r.done = false
 	if store || both && s.principal.App != nil {
-		return r.transact(both)
+		seq = r.transact(both)
+	} else {
+		r.begin()
+		_ = r.perform() // without a transaction nothing can fail as a whole
+		r.deliverNotices(r.seen)
 	}
-	r.begin()
-	_ = r.perform() // without a transaction nothing can fail as a whole
-	r.deliverNotices(r.seen)
-	return 0
+	if r.done && len(txn.items) > 0 {
+		e.account(s, txn.items, s.watch.since(began))
+		e.tellMonitors(s, r.homeDB, txn.items, r.now, max(r.seen, seq))
+	}
+	return seq
 }
 
 // watchesHold tells whether no watched key changed since WATCH.

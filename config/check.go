@@ -38,11 +38,11 @@ func (c *Config) conflict(name, value, other, otherValue string) error {
 		return "default"
 	}
 	if !given {
-		return &Error{otherAt.file, otherAt.line, other, fmt.Sprintf(
+		return &Error{File: otherAt.file, Line: otherAt.line, Directive: other, Reason: fmt.Sprintf(
 			"%s is less than %s, which is %s (%s); change one of them",
 			otherValue, name, value, from(at, given))}
 	}
-	return &Error{at.file, at.line, name, fmt.Sprintf(
+	return &Error{File: at.file, Line: at.line, Directive: name, Reason: fmt.Sprintf(
 		"%s is more than %s, which is %s (%s); change one of them",
 		value, other, otherValue, from(otherAt, otherGiven))}
 }

@@ -44,6 +44,10 @@ type Config struct {
 	MaxMemory        int64         // bytes that the data in memory may take; 0 is no limit
 	SpaceIdleTimeout time.Duration // unused namespaces leave memory after it; 0 is never
 
+	SlowLogSlowerThan int64 // microseconds; negative is off, 0 is all
+	SlowLogMaxLen     int64 // entries
+	LatencyThreshold  int64 // milliseconds; 0 is off
+
 	LogLevel LogLevel // least severe level that is logged
 	LogFile  string   // path; empty is standard error
 

@@ -19,7 +19,7 @@ func Dev(c *Config) error {
 	if at, given := c.origins["bind"]; given {
 		for _, a := range c.Bind {
 			if !isLoopback(a.Host) {
-				return &Error{at.file, at.line, "bind", fmt.Sprintf("%q is not a loopback address; "+
+				return &Error{File: at.file, Line: at.line, Directive: "bind", Reason: fmt.Sprintf("%q is not a loopback address; "+
 					"with --dev clients need no password, so only 127.0.0.0/8, ::1 and localhost are allowed", a)}
 			}
 		}

@@ -29,9 +29,23 @@ type Directive struct {
 	Group   string // heading under which it is documented
 	Doc     string // sentences for the admin
 	Repeat  bool   // lines add up; of any other directive the last line counts
-	Live    bool   // may change while the server runs
+	Live    Part   // what a change concerns while the server runs; empty: it cannot change
+	Public  bool   // apps may see it
 	Secret  bool   // must not be shown or logged
 }
+
+// Part is a part of the running server. Whoever wires it knows how each takes a
+// changed configuration.
+type Part string
+
+// The parts.
+const (
+	PartServer    Part = "server"    // connections
+	PartEngine    Part = "engine"    // commands
+	PartDirectory Part = "directory" // apps and the admin
+	PartLog       Part = "log"
+	PartProcess   Part = "process" // what is read when it is needed
+)
 
 // directive is a row of the table. Kind and Allowed are left to value, which
 // is nil for include.

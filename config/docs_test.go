@@ -41,6 +41,7 @@ const docsHead = `# Configuration
 - Directives of Redis that Cubby lacks are wrong lines too; the report says why there is no such thing and what to use.
 - A **size** is bytes, or a number with ` + "`k` (1000), `kb` (1024), `m`, `mb`, `g` or `gb`" + `.
 - A **duration** is seconds, or a number with ` + "`ms`, `s`, `m`, `h` or `d`" + `.
+- ` + "`CONFIG SET`" + ` changes a directive while the server runs, unless its row says that it needs a restart, and ` + "`CONFIG REWRITE`" + ` writes what is in force into the file.
 - The admin may set each limit for one namespace alone, under the same name: ` + "`APP.SET tenant/app max-keys 50000`" + `.
 
 [redis.conf.example](../redis.conf.example) has the same, ready to be edited.
@@ -168,6 +169,9 @@ func renderDocs() string {
 		doc := d.Doc
 		if d.Repeat {
 			doc += " May be given more than once."
+		}
+		if d.Live == "" && d.Kind != KindFiles {
+			doc += " Needs a restart."
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", d.Name, value, d.Unit, escape(facts(d)), escape(doc))
 	}

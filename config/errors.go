@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,8 +14,8 @@ type position struct {
 }
 
 func (p position) String() string {
-	if p.file == "" {
-		return "command line"
+	if p.line == 0 {
+		return cmp.Or(p.file, "command line")
 	}
 	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
@@ -26,7 +27,11 @@ type Error struct {
 	Line      int    // line in File, from 1; 0 on the command line
 	Directive string // as it was written, in lower case
 	Reason    string // what is wrong and what is allowed instead
+	Cause     error  // one of Change's errors, or nil
 }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 // Error returns one line without secrets.
 func (e *Error) Error() string {

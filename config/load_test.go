@@ -109,7 +109,7 @@ func TestErrorsGolden(t *testing.T) {
 		// Redis's names
 		"save 900 1", "APPENDONLY yes", "databases 16", "replicaof 10.0.0.1 6379", "cluster-enabled yes", "aclfile /etc/users.acl",
 		"rename-command FLUSHALL \"\"", "loadmodule /m.so", "maxmemory-policy allkeys-lru", "hash-max-listpack-entries 512",
-		"io-threads 4", "daemonize yes", "syslog-enabled yes", "tls-port 6380", "slowlog-max-len 128", "tcp-backlog 511", "search.timeout 500",
+		"io-threads 4", "daemonize yes", "syslog-enabled yes", "tls-port 6380", "latency-tracking yes", "tcp-backlog 511", "search.timeout 500",
 		// values
 		"port", "port 1 2", "port abc", "port 65536", "port -1", "port 007", "port +1", "port 99999999999999999999",
 		"bind", "bind 127.0.0.1:6379", "bind [::1]", "bind 256.0.0.1", "bind a b/c", `bind "" ::1`, "bind -", "bind " + strings.Repeat("a ", 17),

@@ -20,6 +20,7 @@ var errPanic = kverr.New(kverr.PlatformError, "the server could not complete the
 
 // peer is the engine as one connection sees it.
 type peer interface {
+	waitTurn(ctx context.Context, batch []commands.Request)
 	do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq)
 	// tryDo is do that stops before a command which may have to wait.
 	tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (n int, seq storage.Seq, waits bool)
@@ -42,6 +43,9 @@ func (p enginePeer) do(ctx context.Context, batch []commands.Request, out *resp.
 }
 func (p enginePeer) tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq, bool) {
 	return p.engine.TryDo(ctx, p.session, batch, out)
+}
+func (p enginePeer) waitTurn(ctx context.Context, batch []commands.Request) {
+	p.engine.WaitTurn(ctx, p.session, batch)
 }
 func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
 func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
@@ -89,6 +93,7 @@ func (c *conn) answer(batch []commands.Request) int {
 	}
 	limit := c.server.options().MaxReplyBytes
 	c.out.SetLimit(limit)
+	c.peer.waitTurn(c.ctx, batch) // messages are sent meanwhile
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
 	n := c.run(batch)

@@ -258,12 +258,13 @@ func (p *recorder) do(_ context.Context, batch []commands.Request, _ *resp.Write
 	return len(batch), 0
 }
 
-func (p *recorder) wait(context.Context, storage.Seq) error { return nil }
-func (p *recorder) fail(int, error, *resp.Writer)           {}
-func (p *recorder) signedIn() bool                          { return p.signed }
-func (p *recorder) closing() bool                           { return false }
-func (p *recorder) subscribed() bool                        { return false }
-func (p *recorder) end()                                    {}
+func (p *recorder) wait(context.Context, storage.Seq) error      { return nil }
+func (p *recorder) fail(int, error, *resp.Writer)                {}
+func (p *recorder) signedIn() bool                               { return p.signed }
+func (p *recorder) closing() bool                                { return false }
+func (p *recorder) waitTurn(context.Context, []commands.Request) {}
+func (p *recorder) subscribed() bool                             { return false }
+func (p *recorder) end()                                         {}
 
 // scriptedConn gives data in pieces of the given sizes, then ends.
 type scriptedConn struct {

@@ -146,10 +146,11 @@ func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
 		out.Error("MISCONF " + err.Error())
 	}
 }
-func (p *fakePeer) signedIn() bool   { return p.signed }
-func (p *fakePeer) closing() bool    { return p.quit }
-func (p *fakePeer) subscribed() bool { return p.listens }
-func (p *fakePeer) end()             { close(p.ended) }
+func (p *fakePeer) signedIn() bool                               { return p.signed }
+func (p *fakePeer) closing() bool                                { return p.quit }
+func (p *fakePeer) waitTurn(context.Context, []commands.Request) {}
+func (p *fakePeer) subscribed() bool                             { return p.listens }
+func (p *fakePeer) end()                                         { close(p.ended) }
 
 // door is a Server on loopback with fake peers.
 type door struct {

@@ -11,7 +11,7 @@ import (
 
 // newLogger returns a logger as the configuration wants it, and what to close
 // at the end.
-func newLogger(c *config.Config, standard io.Writer) (*slog.Logger, io.Closer, error) {
+func newLogger(c *config.Config, level slog.Leveler, standard io.Writer) (*slog.Logger, io.Closer, error) {
 	out, closer := standard, io.Closer(io.NopCloser(nil))
 	if c.LogFile != "" {
 		f, err := os.OpenFile(c.LogFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640) //nolint:gosec // log collectors read it as the group
@@ -20,7 +20,7 @@ func newLogger(c *config.Config, standard io.Writer) (*slog.Logger, io.Closer, e
 		}
 		out, closer = f, f
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: logLevel(c.LogLevel)})), closer, nil
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), closer, nil
 }
 
 func logLevel(l config.LogLevel) slog.Level {

@@ -31,14 +31,17 @@ type process struct {
 	anonymous *auth.Principal
 	engine    *atomic.Pointer[commands.Engine] // for the store, which is opened before it
 	server    *server.Server
+	logLevel  *slog.LevelVar
+	live      *liveConfig
 	// passwordSet tells that the operator chose the admin's password.
-	passwordSet bool
+	passwordSet atomic.Bool
 }
 
 // run serves until ctx ends or the server fails. Everything that may go wrong
 // at the start is one error with what to do about it.
 func (p *process) run(ctx context.Context) (err error) {
-	log, closer, err := newLogger(p.config, p.env.err)
+	p.logLevel = levelOf(p.config)
+	log, closer, err := newLogger(p.config, p.logLevel, p.env.err)
 	if err != nil {
 		return err
 	}
@@ -125,8 +128,8 @@ func (p *process) openDirectory(ctx context.Context) error {
 	if password == "" {
 		password = p.env.getenv(passwordVar)
 	}
-	p.passwordSet = password != ""
-	if !p.passwordSet {
+	p.passwordSet.Store(password != "")
+	if password == "" {
 		var made bool
 		var err error
 		if password, made, err = ensurePassword(p.config.Dir); err != nil {
@@ -151,6 +154,8 @@ func (p *process) openDirectory(ctx context.Context) error {
 }
 
 func (p *process) newEngine(stop func()) *commands.Engine {
+	p.live = &liveConfig{process: p, current: p.config}
+	settings := engineSettings(p.config)
 	e := commands.New(commands.Options{
 		Store:     p.store,
 		Directory: p.directory,
@@ -164,11 +169,20 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 			MaxMemory:  p.config.MaxMemory,
 			StoreStats: p.storeStats,
 			Shutdown:   stop,
+			Traffic:    p.traffic,
 		},
 		KeyspaceEvents: p.config.NotifyKeyspaceEvents,
+		Config:         p.live,
+		Settings:       &settings,
 	})
 	p.engine.Store(e)
 	return e
+}
+
+// traffic is what went through the server.
+func (p *process) traffic() commands.Traffic {
+	t := p.server.Stats()
+	return commands.Traffic{Read: t.Read, Written: t.Written, Refused: t.Refused, MaxClients: t.MaxClients}
 }
 
 // storeStats are the lines of the store in INFO persistence.
@@ -194,28 +208,16 @@ func (p *process) storeStats() []string {
 const never = 10 * 365 * 24 * time.Hour
 
 func (p *process) serverOptions(e *commands.Engine) server.Options {
-	c := p.config
-	write := c.ClientWriteTimeout
-	if write == 0 {
-		write = never
-	}
-	return server.Options{
-		Engine:          e,
-		Log:             p.log,
-		MaxClients:      c.MaxClients,
-		EventLoops:      c.EventLoops,
-		Timeout:         c.Timeout,
-		KeepAlive:       c.TCPKeepAlive,
-		MaxRequestBytes: int(c.ClientQueryBufferLimit),
-		MaxBulkBytes:    int(c.ProtoMaxBulkLen),
-		MaxReplyBytes:   int(c.ClientOutputBufferLimits.Normal.Hard),
-		PushLimit:       pushLimit(c.ClientOutputBufferLimits.PubSub),
-		WriteTimeout:    write,
-		ProtectedMode:   c.ProtectedMode,
+	o := server.Options{
+		Engine:     e,
+		Log:        p.log,
+		EventLoops: p.config.EventLoops,
 		// Nobody chose a generated password, and whoever may act without
 		// one must be on this machine.
-		PasswordSet: func() bool { return p.passwordSet && p.anonymous == nil },
+		PasswordSet: func() bool { return p.passwordSet.Load() && p.anonymous == nil },
 	}
+	configureServer(&o, p.config)
+	return o
 }
 
 func pushLimit(l config.OutputLimit) server.BufferLimit {
@@ -233,8 +235,9 @@ func (p *process) announce(listeners []net.Listener) {
 
 // shutdown lets clients finish what they have begun.
 func (p *process) shutdown() {
-	p.log.Info("stopping: no new connections", "timeout", p.config.ShutdownTimeout)
-	ctx, cancel := context.WithTimeout(context.Background(), p.config.ShutdownTimeout)
+	timeout := p.live.get().ShutdownTimeout
+	p.log.Info("stopping: no new connections", "timeout", timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := p.server.Shutdown(ctx); err != nil {
 		p.log.Warn("some connections were closed before they had finished", "error", err)

@@ -235,16 +235,18 @@ func TestAnEmptyPasswordFileStopsTheStart(t *testing.T) {
 // Protected mode must not take a password that nobody chose for one.
 func TestWhoCountsAsProtected(t *testing.T) {
 	for name, c := range map[string]struct {
-		p    process
-		want bool
+		chosen    bool
+		anonymous *auth.Principal
+		want      bool
 	}{
-		"generated password":         {process{}, false},
-		"chosen password":            {process{passwordSet: true}, true},
-		"chosen, but open to anyone": {process{passwordSet: true, anonymous: &auth.Principal{}}, false},
+		"generated password":         {false, nil, false},
+		"chosen password":            {true, nil, true},
+		"chosen, but open to anyone": {true, &auth.Principal{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.p.config = config.Default()
-			require.Equal(t, c.want, c.p.serverOptions(nil).PasswordSet())
+			p := process{config: config.Default(), anonymous: c.anonymous}
+			p.passwordSet.Store(c.chosen)
+			require.Equal(t, c.want, p.serverOptions(nil).PasswordSet())
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +90,9 @@ func (w *world) serve(args ...string) *running {
 	env, r.out, r.err = w.environment("")
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() { r.code <- run(ctx, env, append([]string{"serve", "--unixsocket", r.socket}, args...)) }()
+	go func() {
+		r.code <- run(ctx, env, slices.Concat([]string{"serve"}, args, []string{"--unixsocket", r.socket}))
+	}()
 	select {
 	case <-r.err.seen("ready: accepting connections on "):
 	case code := <-r.code:

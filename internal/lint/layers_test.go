@@ -20,15 +20,16 @@ const module = "github.com/cubbykv/cubby"
 // ours that its product code may import directly. A package that is missing
 // here fails the test: it has to be given its place first.
 var layers = map[string][]string{
-	"internal/kverr":    {},
-	"internal/resp":     {},
-	"internal/testneed": {},
-	"internal/units":    {},
-	"internal/lint":     {},
+	"internal/kverr":     {},
+	"internal/resp":      {},
+	"internal/testneed":  {},
+	"internal/units":     {},
+	"internal/wallclock": {},
+	"internal/lint":      {},
 
 	"storage":           {},
 	"storage/storetest": {"storage"},
-	"storage/bunt":      {"storage"},
+	"storage/bunt":      {"storage", "internal/wallclock"},
 
 	"auth": {"storage", "internal/units"},
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cubbykv/cubby/internal/wallclock"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -88,7 +89,7 @@ func (o Options) withDefaults() Options {
 		o.SnapshotRate = defaultSnapshotRate
 	}
 	if o.Clock == nil {
-		o.Clock = func() int64 { return time.Now().UnixMilli() }
+		o.Clock = wallclock.Millis
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
