@@ -61,8 +61,6 @@ type Stats struct {
 	Refused  int64 // connections turned away: too many, or protected mode
 	Read     int64 // bytes from clients
 	Written  int64 // bytes to clients
-
-	MaxClients int // how many connections there may be
 }
 
 // New returns a Server that does not listen yet.
@@ -112,8 +110,6 @@ func (s *Server) Stats() Stats {
 		Refused:  s.stats.refused.Load(),
 		Read:     s.stats.read.Load(),
 		Written:  s.stats.written.Load(),
-
-		MaxClients: s.options().MaxClients,
 	}
 }
 

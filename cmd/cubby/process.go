@@ -182,7 +182,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 // traffic is what went through the server.
 func (p *process) traffic() commands.Traffic {
 	t := p.server.Stats()
-	return commands.Traffic{Read: t.Read, Written: t.Written, Refused: t.Refused, MaxClients: t.MaxClients}
+	return commands.Traffic{Read: t.Read, Written: t.Written, Refused: t.Refused, MaxClients: p.live.get().MaxClients}
 }
 
 // storeStats are the lines of the store in INFO persistence.
