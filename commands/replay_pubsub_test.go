@@ -189,7 +189,7 @@ var pubsubScripts = []string{
 	CLIENT REPLY ON
 	CLIENT REPLY SKIP
 	SUBSCRIBE a b
-	UNSUBSCRIBE`,
+	UNSUBSCRIBE a b`,
 	`two protocols
 	b| SUBSCRIBE a
 	b2| SUBSCRIBE a
