@@ -120,7 +120,7 @@ func runScan(c *Call) error {
 	)
 	err = c.ascend(from, prefix, func(key string) bool {
 		if looked == o.count {
-			next = c.Engine.cursors.remember(c.Session.principal.App.ID, c.db, key)
+			next = c.Engine.cursors.remember(c.Session.principal.App.ID, c.db, strings.Clone(key)) // the table outlives the transaction
 			return false
 		}
 		looked++

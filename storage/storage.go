@@ -35,8 +35,10 @@ func (id ID) String() string { return id.Tenant + "/" + id.App }
 
 // Entry is what a key holds.
 type Entry struct {
-	// Value is immutable: whoever got it from a Tx must not write to it, and
-	// whoever passes one to Tx.Set may reuse it afterwards (the store copies).
+	// Value is borrowed and immutable. From a Tx it is the store's own memory,
+	// valid until that transaction's function returns, whatever the function
+	// writes meanwhile; nobody may write to it, and who needs it longer copies.
+	// Whoever passes one to Tx.Set may reuse it afterwards (the store copies).
 	Value []byte
 	// UpdatedAt is the time of the last write, in Unix milliseconds. The store
 	// sets it to Tx.Now.
@@ -153,8 +155,9 @@ type Trier interface {
 }
 
 // Tx is one transaction. It must not be used after the function that received
-// it has returned. Keys passed in may be borrowed memory: the store copies
-// what it keeps.
+// it has returned, nor may the values and keys that it handed out: they are
+// borrowed, see Entry.Value. Keys passed in may be borrowed too: the store
+// copies what it keeps.
 type Tx interface {
 	// Now is the instant of the transaction in Unix milliseconds. It judges
 	// every expiry in it.
@@ -170,10 +173,10 @@ type Tx interface {
 	// Clear removes everything. Errors: ErrReadOnlyTx.
 	Clear() error
 	// Ascend calls yield for each live entry whose key is >= from, in order of
-	// the keys' bytes, until yield returns false. yield may write to the Tx; it
+	// the keys' bytes, until yield returns false. Keys are borrowed like values. yield may write to the Tx; it
 	// then sees keys that existed when it was called, less what it deleted.
 	Ascend(from string, yield func(key string, e Entry) bool) error
-	// Random returns some live key, each with about the same chance, or
+	// Random returns some live key, borrowed, each with about the same chance, or
 	// ErrNotFound when there is none.
 	Random() (string, error)
 	// Usage counts live keys and bytes, this Tx's writes included.

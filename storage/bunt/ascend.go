@@ -2,87 +2,62 @@ package bunt
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cubbykv/cubby/storage"
 )
 
-// How many rows Ascend takes from the shard at a time: few at first, because
-// most listings are short, then more.
-const (
-	firstChunk = 32
-	lastChunk  = 256
-)
-
-// Ascend walks the shard in chunks, so that no shard lock is held while yield
-// runs, and merges in the keys that this transaction added: the shard learns of
-// them at commit.
+// Ascend walks the pages and merges in the keys that this transaction added: the
+// pages learn of them at commit. A key that is deleted and added again has
+// another slot, which an Ascend that began before does not know.
 func (t *tx) Ascend(from string, yield func(key string, e storage.Entry) bool) error {
-	own := t.ownKeys(from)
-	prefix := t.sp.prefix // a Clear by yield may change it
-	rows := t.rows
-	t.rows = nil // a nested Ascend needs its own
-	t.ascending++
-	start := t.births
-	defer func() {
-		clear(rows[:cap(rows)])
-		t.rows = rows[:0]
-		t.ascending--
-	}()
-
-	visit := func(key string) bool {
-		it := t.sp.items[key]
-		if it == nil || it.expired(t.now) {
+	ks := t.sp.ks
+	own := t.ownSlots(from)
+	visit := func(slot uint32) bool {
+		if t.sp.ks != ks { // yield has cleared everything
+			return false
+		}
+		if !ks.alive(slot) {
 			return true
 		}
-		if birth, ok := t.born[key]; ok && birth > start {
-			return true
-		}
-		return yield(it.key(), it.entry())
+		it := ks.item(slot)
+		return it.expired(t.now) || yield(it.key, it.entry())
 	}
-	next := prefix + from
-	for limit := firstChunk; ; limit = lastChunk {
-		var err error
-		rows, err = t.sp.shard.scan(rows[:0], prefix, next, limit)
-		if err != nil {
-			return err
+	spare := t.rows
+	t.rows = nil // a nested Ascend needs its own
+	if spare == nil {
+		spare = make([]pageRow, 0, morePages)
+	}
+	stopped := false
+	err := t.sp.walk(from, spare, func(slot uint32) bool {
+		for len(own) > 0 && ks.key(own[0]) < ks.key(slot) {
+			if stopped = !visit(own[0]); stopped {
+				return false
+			}
+			own = own[1:]
 		}
-		for _, row := range rows {
-			key := row[prefixLen:]
-			for len(own) > 0 && own[0] < key {
-				if !visit(own[0]) {
-					return nil
-				}
-				own = own[1:]
-			}
-			if len(own) > 0 && own[0] == key { // deleted and added again
-				own = own[1:]
-			}
-			if !visit(key) {
-				return nil
-			}
-		}
-		if len(rows) < limit {
+		stopped = !visit(slot)
+		return !stopped
+	})
+	t.rows = spare
+	for _, slot := range own {
+		if err != nil || stopped || !visit(slot) {
 			break
 		}
-		next = rows[len(rows)-1] + "\x00"
 	}
-	for _, key := range own {
-		if !visit(key) {
-			return nil
-		}
-	}
-	return nil
+	return err
 }
 
-// ownKeys returns, in order, the keys from a point on that this transaction
-// added and the shard does not know yet.
-func (t *tx) ownKeys(from string) []string {
-	var keys []string
-	for _, c := range t.changes {
-		if key := c.row[prefixLen:]; !c.remove && key >= from && t.sp.items[key] != nil {
-			keys = append(keys, key)
+// ownSlots returns, in order of their keys, the slots from a key on that this
+// transaction added and the pages do not know yet.
+func (t *tx) ownSlots(from string) []uint32 {
+	ks := t.sp.ks
+	var own []uint32
+	for _, u := range t.undo[t.since:] {
+		if u.kind == undoAdd && ks.alive(u.slot) && ks.key(u.slot) >= from {
+			own = append(own, u.slot)
 		}
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	slices.SortFunc(own, func(a, b uint32) int { return strings.Compare(ks.key(a), ks.key(b)) })
+	return own
 }

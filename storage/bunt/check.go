@@ -8,7 +8,7 @@ import (
 	"github.com/cubbykv/cubby/storage"
 )
 
-// Check recounts every loaded space: map against index, counters and
+// Check recounts every loaded space: records against table, pages, counters and
 // calendar. It returns the first difference. Errors: storage.ErrClosed.
 func (s *Store) Check() error {
 	if s.closed.Load() {
@@ -29,75 +29,145 @@ func (sp *space) check() error {
 	case sp.dropped.Load():
 		return nil
 	case !sp.loaded:
-		if len(sp.items) > 0 || sp.bytes != 0 || sp.counted != 0 || sp.armedAt != 0 {
+		if sp.ks != nil || sp.counted != 0 || sp.armedAt != 0 {
 			return errors.New("it is not loaded, and not empty")
 		}
 		return nil
 	case sp.tail != nil:
 		return errors.New("it is loaded, and has a tail")
 	}
-	var bytes int64
-	tracked := 0
-	for key, it := range sp.items {
-		bytes += it.size()
-		if it.row() != sp.prefix+key {
-			return fmt.Errorf("key %q has row %q", key, it.row())
-		}
-		if (it.expiresAt != 0) != (it.block != nil) {
-			return fmt.Errorf("key %q ends at %d, and the calendar disagrees", key, it.expiresAt)
-		}
-		if it.block != nil {
-			tracked++
-			if e := it.block.entries[it.pos]; e.it != it || e.at > it.expiresAt {
-				return fmt.Errorf("key %q ends at %d, the calendar says %d", key, it.expiresAt, e.at)
+	ks := sp.ks
+	if err := ks.check(); err != nil {
+		return err
+	}
+	for _, b := range ks.ends.blocks {
+		for _, e := range b.entries {
+			if end := ks.expiry(e.slot); sp.armedAt == 0 || sp.armedAt > end {
+				return fmt.Errorf("expiry at %d, alarm at %d", end, sp.armedAt)
 			}
 		}
 	}
-	if bytes != sp.bytes {
-		return fmt.Errorf("%d bytes counted, %d kept", bytes, sp.bytes)
-	}
-	if counted := sp.counted; counted != spaceOverhead+bytes+int64(len(sp.items))*keyOverhead+int64(tracked)*expiryOverhead {
+	if counted := sp.counted; counted != spaceOverhead+ks.bytes+int64(ks.count)*keyOverhead+int64(ks.ends.count)*expiryOverhead {
 		return fmt.Errorf("%d bytes of memory counted", counted)
 	}
-	if err := sp.checkCalendar(tracked); err != nil {
-		return err
-	}
-	return sp.checkIndex()
+	return sp.checkPages()
 }
 
-func (sp *space) checkCalendar(tracked int) error {
-	if err := sp.ends.check(); err != nil {
+// check recounts everything but the pages.
+func (ks *keyspace) check() error {
+	keys, bytes, tracked, records := 0, int64(0), 0, int64(0)
+	var wrong error
+	ks.each(func(slot uint32) bool {
+		it := ks.item(slot)
+		keys++
+		bytes += it.size()
+		records += int64(ks.arena.sizeAt(ks.word(slot).ref()))
+		if found, ok := ks.find(ks.hash(it.key), it.key); !ok || found != slot {
+			wrong = fmt.Errorf("key %q has slot %d, the table says %d, %t", it.key, slot, found, ok)
+		}
+		b, pos := ks.ends.find(ks, slot)
+		if (it.expiresAt != 0) != (b != nil) {
+			wrong = fmt.Errorf("key %q ends at %d, and the calendar disagrees", it.key, it.expiresAt)
+		}
+		if b != nil {
+			tracked++
+			if e := b.entries[pos]; e.slot != slot || e.at > it.expiresAt {
+				wrong = fmt.Errorf("key %q ends at %d, the calendar says %d", it.key, it.expiresAt, e.at)
+			}
+		}
+		return wrong == nil
+	})
+	switch {
+	case wrong != nil:
+		return wrong
+	case keys != ks.count || bytes != ks.bytes:
+		return fmt.Errorf("%d keys and %d bytes counted, %d and %d kept", keys, bytes, ks.count, ks.bytes)
+	case tracked != ks.ends.count:
+		return fmt.Errorf("%d keys expire, the calendar has %d", tracked, ks.ends.count)
+	}
+	if err := ks.checkTable(); err != nil {
 		return err
 	}
-	if sp.ends.count != tracked {
-		return fmt.Errorf("%d items expire, the calendar has %d", tracked, sp.ends.count)
+	if err := ks.arena.check(records, ks.stuck); err != nil {
+		return err
 	}
-	for _, b := range sp.ends.blocks {
-		for _, e := range b.entries {
-			if sp.armedAt == 0 || sp.armedAt > e.it.expiresAt {
-				return fmt.Errorf("expiry at %d, alarm at %d", e.it.expiresAt, sp.armedAt)
+	return ks.ends.check(ks)
+}
+
+// checkTable recounts the segments.
+func (ks *keyspace) checkTable() error {
+	all := 0
+	var before *tableSegment
+	for _, s := range ks.table.dir {
+		if s == before {
+			continue
+		}
+		before = s
+		taken := 0
+		s.each(func(uint32) { taken++ })
+		if taken != s.taken || s.used < taken || s.used >= s.slots() {
+			return fmt.Errorf("a segment of the table counts %d taken and %d used of %d, and has %d", s.taken, s.used, s.slots(), taken)
+		}
+		all += taken
+	}
+	if all != ks.count {
+		return fmt.Errorf("the table has %d keys, %d counted", all, ks.count)
+	}
+	return nil
+}
+
+// check recounts the blocks; records is how many bytes they should be.
+func (a *arena) check(records int64, stuck bool) error {
+	var size, unused, taken int64
+	for n, c := range a.chunks {
+		free := 0
+		for off := 0; off < c.used; {
+			r := makeRef(n, off)
+			bytes := a.sizeAt(r)
+			if a.isFree(r) {
+				free += bytes
+			} else {
+				taken += int64(bytes)
 			}
+			off += bytes
+		}
+		if free != c.free {
+			return fmt.Errorf("chunk %d has %d free bytes, %d counted", n, free, c.free)
+		}
+		size += int64(len(c.mem))
+		unused += int64(free)
+	}
+	if size != a.size || unused != a.unused {
+		return fmt.Errorf("the arena has %d bytes, %d unused; counted %d and %d", size, unused, a.size, a.unused)
+	}
+	if taken != records && !stuck {
+		return fmt.Errorf("blocks of %d bytes are in use, records have %d", taken, records)
+	}
+	for i, l := range a.free {
+		if i > 0 && a.free[i-1].size >= l.size || l.head == noRef || a.sizeAt(l.head) != l.size || !a.isFree(l.head) {
+			return fmt.Errorf("the list of free blocks of %d bytes is wrong", l.size)
 		}
 	}
 	return nil
 }
 
 // check recounts the blocks and their order.
-func (c *calendar) check() error {
+func (c *calendar) check(ks *keyspace) error {
 	count := 0
 	for i, b := range c.blocks {
 		exact, short, bytes := 0, 0, int64(0)
 		for p, e := range b.entries {
+			at, pos := c.find(ks, e.slot)
 			switch {
-			case e.it.block != b || int(e.it.pos) != p:
-				return fmt.Errorf("calendar block %d: key %q is elsewhere", i, e.it.key())
+			case at != b || pos != p:
+				return fmt.Errorf("calendar block %d: key %q is elsewhere", i, ks.key(e.slot))
 			case e.at < b.min || e.at > b.max || i > 0 && e.at < c.blocks[i-1].max:
 				return fmt.Errorf("calendar block %d: %d is not in %d to %d", i, e.at, b.min, b.max)
 			}
-			if e.at == e.it.expiresAt {
+			if end := ks.expiry(e.slot); e.at == end {
 				exact++
-				bytes += e.it.size()
-			} else if e.it.expiresAt < e.at+lead {
+				bytes += ks.size(e.slot)
+			} else if end < e.at+lead {
 				short++
 			}
 		}
@@ -112,18 +182,36 @@ func (c *calendar) check() error {
 	return nil
 }
 
-func (sp *space) checkIndex() error {
-	rows, err := sp.shard.scan(nil, sp.prefix, sp.prefix, -1)
+// checkPages compares the pages with the rows in the shard and with the keys.
+func (sp *space) checkPages() error {
+	ks := sp.ks
+	rows, err := sp.shard.after(nil, sp.prefix, sp.prefix, -1)
 	if err != nil {
 		return err
 	}
-	for _, row := range rows {
-		if sp.items[row[prefixLen:]] == nil {
-			return fmt.Errorf("the index has key %q, the map has not", row[prefixLen:])
+	if len(rows) != ks.pages.rows || len(rows)+1+len(ks.pages.spare) != len(ks.pages.all) {
+		return fmt.Errorf("%d rows in the index, %d counted for %d pages, %d of them spare", len(rows), ks.pages.rows, len(ks.pages.all), len(ks.pages.spare))
+	}
+	keys, last := 0, ""
+	for i, row := range append([]pageRow{{row: sp.prefix}}, rows...) {
+		bound := row.row[prefixLen:]
+		for _, slot := range ks.pages.all[row.page] {
+			if !ks.alive(slot) && ks.stuck {
+				continue
+			}
+			key := ks.key(slot)
+			switch {
+			case !ks.alive(slot) || !ks.ordered(slot):
+				return fmt.Errorf("page %d has slot %d, which is not in order", row.page, slot)
+			case key < bound || keys > 0 && key <= last || i < len(rows) && key >= rows[i].row[prefixLen:]:
+				return fmt.Errorf("page %d from %q has key %q behind %q", row.page, bound, key, last)
+			}
+			last = key
+			keys++
 		}
 	}
-	if len(rows) != len(sp.items) {
-		return fmt.Errorf("%d rows in the index, %d keys in the map", len(rows), len(sp.items))
+	if keys != ks.count {
+		return fmt.Errorf("%d keys in the pages, %d in the table", keys, ks.count)
 	}
 	return nil
 }
@@ -153,9 +241,9 @@ func (s *Store) Stats() Stats {
 		sp.mu.RLock()
 		if sp.loaded && !sp.dropped.Load() {
 			st.Spaces++
-			keys, bytes := sp.ends.expired(s.clock())
-			st.Keys += int64(len(sp.items)) - keys
-			st.Bytes += sp.bytes - bytes
+			keys, bytes := sp.ks.ends.expired(sp.ks, s.clock())
+			st.Keys += int64(sp.ks.count) - keys
+			st.Bytes += sp.ks.bytes - bytes
 		}
 		sp.mu.RUnlock()
 	}

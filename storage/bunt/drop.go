@@ -89,7 +89,9 @@ func (s *Store) dropSpaces(id storage.ID, spaces []*space) (erased bool, err err
 	for _, sp := range spaces {
 		sp.dropped.Store(true)
 		sp.lastSeq.Store(seq)
-		s.sweeper.removeRows(sp.shard, sp.prefix)
+		if sp.ks != nil {
+			sp.dropRows()
+		}
 		if err := sp.shard.apply(nil, alarm{space: sp, off: true}); err != nil {
 			s.log.Error("drop: an alarm could not be removed", "namespace", id.String(), "error", err)
 		}

@@ -2,7 +2,9 @@ package bunt
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,10 +17,15 @@ func TestCalendarCounts(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	for _, spread := range []int64{3, 1000, 100_000, 10_000_000} {
-		var c calendar
+		ks := newKeyspace(maphash.MakeSeed())
 		now := int64(1_000_000)
-		var items []*item
-		live := map[*item]bool{}
+		var items []uint32
+		live := map[uint32]bool{}
+		bury := func(slot uint32) {
+			ks.kill(slot)
+			ks.bury(slot)
+			delete(live, slot)
+		}
 		expiry := func() int64 {
 			if rnd.IntN(10) == 0 {
 				return 0
@@ -28,53 +35,51 @@ func TestCalendarCounts(t *testing.T) {
 		for i := range 30_000 {
 			switch n := rnd.IntN(100); {
 			case n < 60 || len(items) == 0:
-				it := newItem(fmt.Sprintf("\x00\x00\x00\x01k%d", i), "value"[:rnd.IntN(6)], now, expiry(), 1)
-				c.enter(it)
-				items = append(items, it)
-				live[it] = true
+				key := fmt.Sprintf("k%d", i)
+				slot := ks.add(ks.hash(key), ks.record(key, "value"[:rnd.IntN(6)], now, expiry(), 1))
+				items = append(items, slot)
+				live[slot] = true
 			case n < 85:
-				it := items[rnd.IntN(len(items))]
-				if !live[it] {
+				slot := items[rnd.IntN(len(items))]
+				if !live[slot] {
 					continue
 				}
-				c.leave(it)
-				it.expiresAt, it.updatedAt = expiry(), now
-				if rnd.IntN(3) == 0 && it.block != nil { // a busy key
-					it.expiresAt = it.block.entries[it.pos].at + rnd.Int64N(20)
+				end := expiry()
+				if b, pos := ks.ends.find(ks, slot); b != nil && rnd.IntN(3) == 0 { // a busy key
+					end = b.entries[pos].at + rnd.Int64N(20)
 				}
-				it.setValue("value"[:rnd.IntN(6)])
-				c.enter(it)
+				ks.discard(ks.replace(slot, ks.record(strings.Clone(ks.key(slot)), "value"[:rnd.IntN(6)], now, end, 1)))
 			case n < 90:
-				it := items[rnd.IntN(len(items))]
-				c.forget(it)
-				delete(live, it)
+				if slot := items[rnd.IntN(len(items))]; live[slot] {
+					bury(slot)
+				}
 			case n < 95:
 				now += rnd.Int64N(max(2, spread/50))
 			case n < 97:
-				c.prepare(now)
+				ks.ends.prepare(ks, now)
 			default:
 				var last int64
 				for range rnd.IntN(50) {
-					it, again := c.oldest(now)
+					slot, ok, again := ks.ends.oldest(ks, now)
 					if again {
 						continue
 					}
-					if it == nil {
+					if !ok {
 						break
 					}
-					require.True(t, it.expired(now))
-					require.GreaterOrEqual(t, it.expiresAt, last, "the oldest first")
-					last = it.expiresAt
-					c.forget(it)
-					delete(live, it)
+					require.LessOrEqual(t, ks.expiry(slot), now)
+					require.GreaterOrEqual(t, ks.expiry(slot), last, "the oldest first")
+					last = ks.expiry(slot)
+					bury(slot)
 				}
 			}
 			if i%500 != 0 {
 				continue
 			}
-			require.NoError(t, c.check())
+			require.NoError(t, ks.check())
 			var keys, bytes, first int64
-			for it := range live {
+			for slot := range live {
+				it := ks.item(slot)
 				if it.expired(now) {
 					keys++
 					bytes += it.size()
@@ -83,29 +88,30 @@ func TestCalendarCounts(t *testing.T) {
 					first = it.expiresAt
 				}
 			}
-			gotKeys, gotBytes := c.expired(now)
+			gotKeys, gotBytes := ks.ends.expired(ks, now)
 			require.Equal(t, [2]int64{keys, bytes}, [2]int64{gotKeys, gotBytes}, "spread %d, step %d", spread, i)
-			require.LessOrEqual(t, c.next(), first)
+			require.LessOrEqual(t, ks.ends.next(), first)
 		}
 		end := now + 1_000_000_000
-		for it, again := c.oldest(end); it != nil || again; it, again = c.oldest(end) {
-			if it != nil {
-				c.forget(it)
+		for slot, ok, again := ks.ends.oldest(ks, end); ok || again; slot, ok, again = ks.ends.oldest(ks, end) {
+			if ok {
+				bury(slot)
 			}
 		}
-		require.Zero(t, c.count)
-		require.NoError(t, c.check())
+		require.Zero(t, ks.ends.count)
+		require.NoError(t, ks.check())
 	}
 }
 
 // BenchmarkCalendarCount asks while a million items wait to be purged.
 func BenchmarkCalendarCount(b *testing.B) {
-	var c calendar
+	ks := newKeyspace(maphash.MakeSeed())
 	for i := range int64(1_000_000) {
-		c.enter(newItem("\x00\x00\x00\x01k", "v", 0, 1+i/333, 1))
+		key := fmt.Sprint(i)
+		ks.add(ks.hash(key), ks.record(key, "v", 0, 1+i/333, 1))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		c.expired(2999)
+		ks.ends.expired(ks, 2999)
 	}
 }

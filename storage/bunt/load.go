@@ -85,42 +85,49 @@ func (sp *space) repeat(rec record, now int64) {
 	sp.lastSeq.Store(rec.seq)
 }
 
-// applyOp repeats an operation of the journal. The shard is told later.
+// applyOp repeats an operation of the journal. The pages are made later.
 func (sp *space) applyOp(o op, now int64) {
 	switch o.code {
 	case opClear:
 		sp.reset()
 	case opDelete:
-		if it := sp.items[string(o.key)]; it != nil {
-			sp.take(it)
-		}
+		sp.deleteOp(o)
 	case opSet:
 		sp.store.raiseVersion(o.version)
 		sp.maxVersion = max(sp.maxVersion, o.version)
-		it := sp.items[string(o.key)]
-		switch ended := o.expiresAt != 0 && now >= o.expiresAt; {
-		case ended && it == nil:
-		case ended:
-			sp.take(it)
-		case it == nil:
-			sp.add(newItem(sp.prefix+string(o.key), string(o.value), o.updatedAt, o.expiresAt, o.version))
-		default:
-			sp.put(it, string(o.value), o.updatedAt, o.expiresAt, o.version)
+		if expiredAt(o.expiresAt, now) {
+			sp.deleteOp(o)
+		} else {
+			sp.setOp(o)
 		}
 	}
 }
 
-// indexAll tells the shard about all keys, in bounded steps.
-func (sp *space) indexAll() error {
-	const step = 512 // about a millisecond of the shard's lock
-	changes := make([]change, 0, min(step, len(sp.items)))
-	for _, it := range sp.items {
-		if changes = append(changes, change{row: it.row()}); len(changes) == step {
-			if err := sp.shard.apply(changes, alarm{}); err != nil {
-				return err
-			}
-			changes = changes[:0]
-		}
+func (sp *space) setOp(o op) {
+	ks, key := sp.ks, stringOf(o.key)
+	r := ks.record(key, stringOf(o.value), o.updatedAt, o.expiresAt, o.version)
+	hash := ks.hash(key)
+	if slot, ok := ks.find(hash, key); ok {
+		ks.discard(ks.replace(slot, r))
+		ks.tidy()
+	} else {
+		ks.add(hash, r)
 	}
-	return sp.shard.apply(changes, sp.wantAlarm(sp.store.clock()))
+}
+
+func (sp *space) deleteOp(o op) {
+	ks, key := sp.ks, stringOf(o.key)
+	if slot, ok := ks.find(ks.hash(key), key); ok {
+		ks.kill(slot)
+		ks.bury(slot)
+		ks.tidy()
+	}
+}
+
+// indexAll puts all keys in order and sets the alarm.
+func (sp *space) indexAll() error {
+	if err := sp.orderAll(); err != nil {
+		return err
+	}
+	return sp.shard.apply(nil, sp.wantAlarm(sp.store.clock()))
 }

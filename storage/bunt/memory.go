@@ -7,7 +7,7 @@ import (
 )
 
 // What memory the store's data takes is counted, not measured: the bytes of
-// keys and values, and for each key what map, index, item and the allocator's
+// keys and values, and for each key what table, order, record and the allocator's
 // rounding add, as TestMemoryPerKey measures it. It is the live data that the
 // garbage collector finds; the process is larger, see GOGC and GOMEMLIMIT.
 const (
@@ -23,7 +23,7 @@ var _ storage.Bounded = (*Store)(nil)
 func (sp *space) account() {
 	var n int64
 	if sp.loaded && !sp.dropped.Load() {
-		n = spaceOverhead + sp.bytes + int64(len(sp.items))*keyOverhead + int64(sp.ends.count)*expiryOverhead
+		n = spaceOverhead + sp.ks.bytes + int64(sp.ks.count)*keyOverhead + int64(sp.ks.ends.count)*expiryOverhead
 	}
 	if n != sp.counted {
 		sp.store.memory.Add(n - sp.counted)

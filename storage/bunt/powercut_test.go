@@ -146,7 +146,7 @@ func (c *crashRun) tryRead(id storage.ID) (state, error) {
 		return tx.Ascend("", func(key string, e storage.Entry) bool {
 			require.LessOrEqual(c.t, e.Version, c.s.version.Load())
 			require.False(c.t, e.Expired(tx.Now()))
-			got[key] = value{string(e.Value), e.ExpiresAt}
+			got[strings.Clone(key)] = value{string(e.Value), e.ExpiresAt}
 			return true
 		})
 	})

@@ -65,8 +65,8 @@ func appendSet(b []byte, it *item) []byte {
 
 // appendEntry is shared with the blocks of a snapshot.
 func appendEntry(b []byte, it *item) []byte {
-	b = appendBytes(b, it.key())
-	b = appendBytes(b, it.value())
+	b = appendBytes(b, it.key)
+	b = appendBytes(b, it.value)
 	b = binary.AppendVarint(b, it.updatedAt)
 	b = binary.AppendVarint(b, it.expiresAt)
 	return binary.AppendUvarint(b, it.version)

@@ -18,7 +18,7 @@ func testRecord(kind recordKind, ops []byte) []byte {
 }
 
 func testOps() []byte {
-	it := newItem("\x00\x00\x00\x01key", "value", 1_700_000_000_000, 1_700_000_060_000, 1<<50)
+	it := &item{key: "key", value: "value", updatedAt: 1_700_000_000_000, expiresAt: 1_700_000_060_000, version: 1 << 50}
 	return appendDelete(appendSet(appendClear(nil), it), "\x00\xff")
 }
 

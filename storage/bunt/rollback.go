@@ -142,8 +142,9 @@ func (sp *space) rollBack(promised uint64, records []record, cause error) error 
 	}
 	sp.rollbacks.Add(1)
 	s := sp.store
-	s.sweeper.removeRows(sp.shard, sp.prefix)
-	sp.renumber()
+	if sp.ks != nil {
+		sp.dropRows()
+	}
 	sp.reset()
 	err := cause
 	var since uint64
@@ -156,6 +157,7 @@ func (sp *space) rollBack(promised uint64, records []record, cause error) error 
 		err = sp.indexAll()
 	}
 	if err != nil {
+		sp.dropRows()
 		sp.reset()
 		sp.lastSeq.Store(newest) // it is still lost
 		sp.unread = fmt.Errorf("%w: what was there before cannot be read: %w", storage.ErrWriteFailed, err)

@@ -15,11 +15,11 @@ import (
 
 // shard is an ordered index that several spaces share: an in-memory buntdb.
 //
-// A row is the number of its space (4 bytes, big endian), then the key; its
-// value is empty, because the space's map holds the entry. Rows have no expiry
-// of their own: buntdb would list every due one under its lock each second,
-// hide rows that the store's clock calls alive, and make each SET EX an index
-// write. Instead each space that has a due time owns one alarm row, number 0
+// A row stands for a page of keys that follow each other (pages.go): it is the
+// number of its space (4 bytes, big endian), then where the page begins; its
+// value is the page's number in the space. Rows have no expiry of their own:
+// buntdb would list every due one under its lock each second, hide rows that the
+// store's clock calls alive, and make each SET EX an index write. Instead each space that has a due time owns one alarm row, number 0
 // followed by the space's id, with buntdb's native expiry.
 //
 // buntdb's own file is not used: it has no checksums, loses half a transaction
@@ -48,6 +48,7 @@ func alarmRow(id uint32) string { return spacePrefix(0) + spacePrefix(id) }
 // change adds or removes a row.
 type change struct {
 	row    string
+	value  string
 	remove bool
 }
 
@@ -118,7 +119,7 @@ func (s *shard) apply(changes []change, a alarm) error {
 				if err := deleteRow(tx, c.row); err != nil {
 					return err
 				}
-			} else if _, _, err := tx.Set(c.row, "", nil); err != nil {
+			} else if _, _, err := tx.Set(c.row, c.value, nil); err != nil {
 				return err
 			}
 		}
@@ -176,6 +177,50 @@ func (s *shard) scan(dst []string, prefix, from string, limit int) ([]string, er
 	return dst, err
 }
 
+// pageRow is a row of a page.
+type pageRow struct {
+	row  string
+	page uint32
+}
+
+// floor returns the last row that starts with prefix and is not greater than
+// row; without one, its page is 0.
+func (s *shard) floor(prefix, row string) (found pageRow, err error) {
+	db, err := s.index()
+	if err != nil {
+		return found, err
+	}
+	err = db.View(func(tx *buntdb.Tx) error {
+		return tx.DescendLessOrEqual("", row, func(row, page string) bool {
+			if strings.HasPrefix(row, prefix) {
+				found = pageRow{row, pageNumber(page)}
+			}
+			return false
+		})
+	})
+	return found, err
+}
+
+// after appends to dst up to limit rows that start with prefix and are greater
+// than row, in order.
+func (s *shard) after(dst []pageRow, prefix, row string, limit int) ([]pageRow, error) {
+	db, err := s.index()
+	if err != nil {
+		return dst, err
+	}
+	err = db.View(func(tx *buntdb.Tx) error {
+		return tx.AscendGreaterOrEqual("", row+"\x00", func(row, page string) bool {
+			if limit == 0 || !strings.HasPrefix(row, prefix) {
+				return false
+			}
+			dst = append(dst, pageRow{row, pageNumber(page)})
+			limit--
+			return true
+		})
+	})
+	return dst, err
+}
+
 // deletePrefix removes up to limit rows of a space number that is no longer in
 // use, and tells whether there may be more.
 func (s *shard) deletePrefix(prefix string, limit int) (more bool, err error) {
@@ -185,7 +230,7 @@ func (s *shard) deletePrefix(prefix string, limit int) (more bool, err error) {
 	}
 	changes := make([]change, len(rows))
 	for i, row := range rows {
-		changes[i] = change{row, true}
+		changes[i] = change{row: row, remove: true}
 	}
 	return len(rows) == limit, s.apply(changes, alarm{})
 }

@@ -147,9 +147,8 @@ func (sp *space) loadSnapshot() error {
 func (r *snapshotReader) fill(sp *space) error {
 	now := sp.store.clock()
 	version, err := r.entries(func(o op) {
-		it := newItem(sp.prefix+string(o.key), string(o.value), o.updatedAt, o.expiresAt, o.version)
-		if !it.expired(now) {
-			sp.add(it)
+		if !expiredAt(o.expiresAt, now) {
+			sp.setOp(o)
 		}
 	}, nil)
 	if err == nil {

@@ -55,7 +55,8 @@ func (s *Store) snapshot(ctx context.Context, sp *space, pace *pacer) (err error
 	}
 	start := s.journal.newest() // this space appends under mu: it has nothing later
 	since := s.dirty.clean(sp)
-	empty, dropped := len(sp.items) == 0, sp.dropped.Load()
+	dropped := sp.dropped.Load()
+	empty := !dropped && sp.ks.count == 0
 	rollbacks := sp.rollbacks.Load()
 	sp.mu.RUnlock()
 	if since == 0 || dropped {
@@ -214,7 +215,7 @@ func (w *snapshotWriter) writeSpace(sp *space, start uint64) error {
 	if err := w.begin(sp.name, start); err != nil {
 		return err
 	}
-	var rows []string
+	var rows []pageRow
 	from, more := "", true
 	for more {
 		var err error
@@ -248,8 +249,11 @@ func (w *snapshotWriter) end(version uint64) error {
 	return w.frame(frameFoot, binary.LittleEndian.AppendUint64(foot, version))
 }
 
+// snapshotStep is how many keys are read at a time.
+const snapshotStep = 256
+
 // collect adds the next entries to the block, under the space's read lock.
-func (w *snapshotWriter) collect(sp *space, rows []string, from string) ([]string, string, bool, error) {
+func (w *snapshotWriter) collect(sp *space, rows []pageRow, from string) (_ []pageRow, next string, more bool, err error) {
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
 	switch {
@@ -258,25 +262,24 @@ func (w *snapshotWriter) collect(sp *space, rows []string, from string) ([]strin
 	case sp.dropped.Load():
 		return rows, "", false, errGone
 	}
-	rows, err := sp.shard.scan(rows[:0], sp.prefix, sp.prefix+from, lastChunk)
-	if err != nil {
-		return rows, "", false, err
+	if rows == nil {
+		rows = make([]pageRow, 0, morePages)
 	}
-	now := sp.store.clock()
-	for _, row := range rows {
-		key := row[prefixLen:]
-		from = key + "\x00"
-		it := sp.items[key]
-		if it == nil || it.expired(now) {
-			continue
+	now, n := sp.store.clock(), 0
+	err = sp.walk(from, rows, func(slot uint32) bool {
+		it := sp.ks.item(slot)
+		if n == snapshotStep || len(w.block) >= blockBytes { // large values: give writers a turn
+			next, more = strings.Clone(it.key), true
+			return false
 		}
-		w.block = appendEntry(w.block, it)
-		w.count++
-		if len(w.block) >= blockBytes { // large values: give writers a turn
-			return rows, from, true, nil
+		n++
+		if !it.expired(now) {
+			w.block = appendEntry(w.block, &it)
+			w.count++
 		}
-	}
-	return rows, from, len(rows) == lastChunk, nil
+		return true
+	})
+	return rows, next, more, err
 }
 
 // removeUnfinished deletes snapshots that never got their name.

@@ -26,11 +26,9 @@ type space struct {
 	loaded bool
 	unread error // why it cannot be used since a rollback failed
 
-	items  map[string]*item // expired ones included until they are purged
-	bytes  int64            // of all items
-	ends   calendar
-	number uint32 // of its rows in the shard; a big Clear takes a new one
-	prefix string // spacePrefix(number)
+	ks     *keyspace // nil while it is not loaded
+	number uint32    // of its rows in the shard; a Clear that leaves some takes a new one
+	prefix string    // spacePrefix(number)
 	// armedAt is when the alarm in the shard rings, in Unix ms; 0 is never.
 	armedAt    int64
 	maxVersion uint64
@@ -162,7 +160,7 @@ func (sp *space) update(fn func(storage.Tx) error) (seq storage.Seq, ended []str
 // the first expiry. An alarm that rings too early costs a look at the calendar, so
 // it stays until it has rung.
 func (sp *space) wantAlarm(now int64) alarm {
-	at := sp.ends.next()
+	at := sp.ks.ends.next()
 	if at == 0 {
 		return alarm{}
 	}
@@ -184,32 +182,4 @@ func (sp *space) renumber() {
 }
 
 // reset empties a space whose rows somebody else removes.
-func (sp *space) reset() {
-	sp.items = make(map[string]*item)
-	sp.ends = calendar{}
-	sp.bytes = 0
-}
-
-// add puts a new item into map and counts, not into the shard.
-func (sp *space) add(it *item) {
-	sp.items[it.key()] = it
-	sp.bytes += it.size()
-	sp.ends.enter(it)
-}
-
-// take removes an item from map and counts, not from the shard.
-func (sp *space) take(it *item) {
-	delete(sp.items, it.key())
-	sp.bytes -= it.size()
-	sp.ends.forget(it)
-}
-
-// put overwrites an item.
-func (sp *space) put(it *item, value string, updatedAt, expiresAt int64, version uint64) {
-	sp.ends.leave(it)
-	sp.bytes -= it.size()
-	it.setValue(value)
-	it.updatedAt, it.expiresAt, it.version = updatedAt, expiresAt, version
-	sp.bytes += it.size()
-	sp.ends.enter(it)
-}
+func (sp *space) reset() { sp.ks = newKeyspace(sp.store.seed) }

@@ -2,6 +2,7 @@ package bunt
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,30 +156,30 @@ func (sp *space) sweep(limit int) (done swept) {
 	defer func() { done.held = time.Since(began) }()
 	now := sp.store.clock()
 	events := sp.events.Load()
-	changes := make([]change, 0, min(limit, sp.ends.count))
+	ks := sp.ks
 	done.more = true
-	for sp.ends.prepare(now) && time.Since(began) < sweepHold/2 {
+	for ks.ends.prepare(ks, now) && time.Since(began) < sweepHold/2 {
 	}
-	for len(changes) < limit {
-		it, again := sp.ends.oldest(now)
-		if (again || len(changes)%fewRows == fewRows-1) && time.Since(began) > sweepHold/2 {
-			break // the rows in the index take as long again
+	for done.removed < limit {
+		slot, ok, again := ks.ends.oldest(ks, now)
+		if (again || done.removed%fewRows == fewRows-1) && time.Since(began) > sweepHold {
+			break
 		}
 		if again {
 			continue
 		}
-		if it == nil {
+		if !ok {
 			done.more = false
 			break
 		}
-		sp.take(it)
-		changes = append(changes, change{it.row(), true})
-		done.lag = now - it.expiresAt
+		done.lag = now - ks.expiry(slot)
 		if events {
-			done.keys = append(done.keys, it.key())
+			done.keys = append(done.keys, strings.Clone(ks.key(slot)))
 		}
+		ks.kill(slot)
+		sp.bury(slot)
+		done.removed++
 	}
-	done.removed = len(changes)
 	var a alarm
 	if !done.more {
 		sp.armedAt = 0 // it has rung
@@ -186,12 +187,15 @@ func (sp *space) sweep(limit int) (done swept) {
 			a = alarm{space: sp, off: true}
 		}
 	}
-	if len(sp.items) == 0 {
-		sp.reset() // Go's maps never shrink
+	if ks.count == 0 && !ks.stuck {
+		sp.dropRows()
+		sp.reset() // the table never shrinks
+	} else {
+		ks.tidy()
 	}
 	sp.account()
-	if err := sp.shard.apply(changes, a); err != nil {
-		sp.store.log.Error("index: expired rows could not be removed", "namespace", sp.name.String(), "error", err)
+	if err := sp.shard.apply(nil, a); err != nil {
+		sp.store.log.Error("index: an alarm could not be set", "namespace", sp.name.String(), "error", err)
 		done.more = false
 	}
 	return done

@@ -1,13 +1,13 @@
 package bunt
 
 import (
-	"math/rand/v2"
+	"strings"
 
 	"github.com/cubbykv/cubby/storage"
 )
 
 // tx is a transaction on one space. Writes go straight into the space; undo
-// remembers how to take them back. What the shard and the journal must know is
+// remembers how to take them back. What the pages and the journal must know is
 // collected and handed over once, by commit.
 type tx struct {
 	sp       *space
@@ -15,25 +15,19 @@ type tx struct {
 	writable bool
 
 	undo    []undo
-	changes []change // to the shard, in order
+	since   int      // undo behind the last Clear
 	ops     []byte   // the journal record's operations
 	retired []string // prefixes of rows that a Clear left behind
 	ended   []string // expired keys that made room, if the space has events
 
-	rows      []string // spare buffer of Ascend
-	ascending int      // how many Ascends are running
-	// born numbers the keys that came to life during an Ascend. The Ascend must
-	// not see them, although the shard may have a row for such a key: it was
-	// deleted earlier in this transaction, or has expired.
-	born   map[string]int
-	births int
+	rows []pageRow // spare buffer of Ascend
 }
 
-// undo restores one item, or a whole space after Clear.
+// undo restores one key, or a whole space after Clear.
 type undo struct {
 	kind undoKind
-	it   *item
-	old  item         // undoPut: what it held
+	slot uint32
+	old  ref          // undoPut: the record before
 	all  *clearedData // undoClear
 }
 
@@ -48,16 +42,10 @@ const (
 
 // clearedData is what a Clear took away.
 type clearedData struct {
-	items  map[string]*item
-	ends   calendar
-	bytes  int64
+	ks     *keyspace
 	number uint32
 	prefix string
 }
-
-// inlineClear is up to how many rows a Clear removes at once; more are removed
-// in the background, under a number that is not used again.
-const inlineClear = 1024
 
 func (t *tx) begin(sp *space, writable bool) {
 	t.sp, t.writable = sp, writable
@@ -70,22 +58,27 @@ func (t *tx) release() {
 	const keep = 4096 // elements or bytes that a pooled transaction may hold on to
 	if t.writable {
 		clear(t.undo)
-		clear(t.changes)
-		if cap(t.undo) > keep || cap(t.changes) > keep || cap(t.ops) > 16*keep {
-			t.undo, t.changes, t.ops = nil, nil, nil
+		if cap(t.undo) > keep || cap(t.ops) > 16*keep {
+			t.undo, t.ops = nil, nil
 		}
-		t.undo, t.changes, t.ops = t.undo[:0], t.changes[:0], t.ops[:0]
-		t.retired, t.ended, t.born = nil, nil, nil
+		t.undo, t.since, t.ops = t.undo[:0], 0, t.ops[:0]
+		t.retired, t.ended = nil, nil
 	}
-	t.sp, t.ascending, t.births = nil, 0, 0
+	clear(t.rows[:cap(t.rows)])
+	t.sp = nil
 	txPool.Put(t)
 }
 
 func (t *tx) Now() int64 { return t.now }
 
 func (t *tx) Get(key string) (storage.Entry, error) {
-	it := t.sp.items[key]
-	if it == nil || it.expired(t.now) {
+	ks := t.sp.ks
+	slot, ok := ks.find(ks.hash(key), key)
+	if !ok {
+		return storage.Entry{}, storage.ErrNotFound
+	}
+	it := ks.item(slot)
+	if it.expired(t.now) {
 		return storage.Entry{}, storage.ErrNotFound
 	}
 	return it.entry(), nil
@@ -95,32 +88,32 @@ func (t *tx) Set(key string, e storage.Entry) error {
 	if !t.writable {
 		return storage.ErrReadOnlyTx
 	}
-	sp, it := t.sp, t.sp.items[key]
+	sp, ks := t.sp, t.sp.ks
+	hash := ks.hash(key)
+	slot, found := ks.find(hash, key)
+	ended := found && expiredAt(ks.expiry(slot), t.now)
 	if e.Expired(t.now) {
-		if it != nil && !it.expired(t.now) {
-			t.remove(it)
+		if found && !ended {
+			t.remove(slot)
 		}
 		return nil
 	}
+	if ended { // another life begins: an Ascend under way must not see it
+		t.noteEnd(slot)
+		t.evict(slot)
+	}
 	version := sp.store.version.Add(1)
 	sp.maxVersion = version
-	value := string(e.Value)
-	if it == nil {
-		it = newItem(sp.prefix+key, value, t.now, e.ExpiresAt, version)
-		sp.add(it)
-		t.undo = append(t.undo, undo{kind: undoAdd, it: it})
-		t.changes = append(t.changes, change{row: it.row()})
-		t.noteBirth(it.key())
+	value := stringOf(e.Value)
+	r := ks.record(key, value, t.now, e.ExpiresAt, version)
+	if found && !ended {
+		t.undo = append(t.undo, undo{kind: undoPut, slot: slot, old: ks.replace(slot, r)})
 	} else {
-		if it.expired(t.now) {
-			t.noteBirth(it.key())
-			t.noteEnd(it)
-		}
-		t.undo = append(t.undo, undo{kind: undoPut, it: it, old: *it})
-		sp.put(it, value, t.now, e.ExpiresAt, version)
+		t.undo = append(t.undo, undo{kind: undoAdd, slot: ks.add(hash, r)})
 	}
 	if sp.journaled() {
-		t.ops = appendSet(t.ops, it)
+		it := item{key: key, value: value, updatedAt: t.now, expiresAt: e.ExpiresAt, version: version}
+		t.ops = appendSet(t.ops, &it)
 	}
 	return nil
 }
@@ -129,38 +122,27 @@ func (t *tx) Delete(key string) error {
 	if !t.writable {
 		return storage.ErrReadOnlyTx
 	}
-	it := t.sp.items[key]
-	if it == nil || it.expired(t.now) {
+	ks := t.sp.ks
+	slot, ok := ks.find(ks.hash(key), key)
+	if !ok || expiredAt(ks.expiry(slot), t.now) {
 		return storage.ErrNotFound
 	}
-	t.remove(it)
+	t.remove(slot)
 	return nil
 }
 
-// remove deletes a live item, which the journal must know.
-func (t *tx) remove(it *item) {
-	t.evict(it)
+// remove deletes a live key, which the journal must know.
+func (t *tx) remove(slot uint32) {
 	if t.sp.journaled() {
-		t.ops = appendDelete(t.ops, it.key())
+		t.ops = appendDelete(t.ops, t.sp.ks.key(slot))
 	}
+	t.evict(slot)
 }
 
-// evict takes an item out of memory.
-func (t *tx) evict(it *item) {
-	t.sp.take(it)
-	t.undo = append(t.undo, undo{kind: undoTake, it: it})
-	t.changes = append(t.changes, change{it.row(), true})
-}
-
-func (t *tx) noteBirth(key string) {
-	if t.ascending == 0 {
-		return
-	}
-	if t.born == nil {
-		t.born = make(map[string]int)
-	}
-	t.births++
-	t.born[key] = t.births
+// evict takes a key out of memory.
+func (t *tx) evict(slot uint32) {
+	t.sp.ks.kill(slot)
+	t.undo = append(t.undo, undo{kind: undoTake, slot: slot})
 }
 
 func (t *tx) Clear() error {
@@ -168,17 +150,12 @@ func (t *tx) Clear() error {
 		return storage.ErrReadOnlyTx
 	}
 	sp := t.sp
-	if len(sp.items) == 0 {
+	if sp.ks.count == 0 {
 		return nil
 	}
-	t.undo = append(t.undo, undo{kind: undoClear, all: &clearedData{sp.items, sp.ends, sp.bytes, sp.number, sp.prefix}})
-	if len(sp.items) <= inlineClear {
-		for _, it := range sp.items {
-			t.changes = append(t.changes, change{it.row(), true})
-		}
-	} else {
-		// Rows that this transaction added or removed have the old number too.
-		t.changes = t.changes[:0]
+	t.undo = append(t.undo, undo{kind: undoClear, all: &clearedData{sp.ks, sp.number, sp.prefix}})
+	t.since = len(t.undo)
+	if sp.ks.pages.rows > 0 {
 		t.retired = append(t.retired, sp.prefix)
 		sp.renumber()
 	}
@@ -190,75 +167,48 @@ func (t *tx) Clear() error {
 }
 
 func (t *tx) Random() (string, error) {
-	const few = 64
-	sp := t.sp
-	if len(sp.items) <= few {
-		// Go starts a map's iteration at a random slot, not a random entry: in a
-		// small map most slots are empty, and the entry behind them wins often.
-		var live [few]string
-		n := 0
-		for key, it := range sp.items {
-			if !it.expired(t.now) {
-				live[n] = key
-				n++
-			}
-		}
-		if n == 0 {
-			return "", storage.ErrNotFound
-		}
-		return live[rand.IntN(n)], nil
-	}
-	skip, found := rand.IntN(few), ""
-	ok := false
-	for key, it := range sp.items {
-		if it.expired(t.now) {
-			continue
-		}
-		found, ok = key, true
-		if skip == 0 {
-			break
-		}
-		skip--
-	}
+	slot, ok := t.sp.ks.random(t.now)
 	if !ok {
 		return "", storage.ErrNotFound
 	}
-	return found, nil
+	return t.sp.ks.key(slot), nil
 }
 
 func (t *tx) Usage() storage.Usage {
-	keys, bytes := t.sp.ends.expired(t.now)
-	return storage.Usage{Keys: int64(len(t.sp.items)) - keys, Bytes: t.sp.bytes - bytes}
+	ks := t.sp.ks
+	keys, bytes := ks.ends.expired(ks, t.now)
+	return storage.Usage{Keys: int64(ks.count) - keys, Bytes: ks.bytes - bytes}
 }
 
 func (t *tx) Purge(limit int) (int, error) {
 	if !t.writable {
 		return 0, storage.ErrReadOnlyTx
 	}
-	n := 0
-	for ; n < limit; n++ {
-		it, again := t.sp.ends.oldest(t.now)
-		for again {
-			it, again = t.sp.ends.oldest(t.now)
+	ks, n := t.sp.ks, 0
+	for n < limit {
+		slot, ok, again := ks.ends.oldest(ks, t.now)
+		if again {
+			continue
 		}
-		if it == nil {
+		if !ok {
 			break
 		}
-		t.evict(it)
-		t.noteEnd(it)
+		t.noteEnd(slot)
+		t.evict(slot)
+		n++
 	}
 	return n, nil
 }
 
 // noteEnd remembers an expired key that this transaction found first.
-func (t *tx) noteEnd(it *item) {
+func (t *tx) noteEnd(slot uint32) {
 	if t.sp.events.Load() {
-		t.ended = append(t.ended, it.key())
+		t.ended = append(t.ended, strings.Clone(t.sp.ks.key(slot)))
 	}
 }
 
-// commit hands the writes to the shard and to the journal. After an error the
-// caller rolls back.
+// commit hands the writes to pages, alarm and journal. After an error the caller
+// rolls back.
 func (t *tx) commit() error {
 	if len(t.undo) == 0 {
 		return nil
@@ -268,7 +218,14 @@ func (t *tx) commit() error {
 	if record && sp.store.journal.failed.Load() {
 		return sp.store.journal.failure()
 	}
-	if err := sp.shard.apply(t.changes, sp.wantAlarm(t.now)); err != nil {
+	for _, u := range t.undo[t.since:] {
+		if u.kind == undoAdd && sp.ks.alive(u.slot) {
+			if err := sp.order(u.slot); err != nil {
+				return err
+			}
+		}
+	}
+	if err := sp.shard.apply(nil, sp.wantAlarm(t.now)); err != nil {
 		return err
 	}
 	for _, prefix := range t.retired {
@@ -280,25 +237,49 @@ func (t *tx) commit() error {
 		}
 		sp.lastSeq.Store(sp.store.journal.append(sp.head, t.ops))
 	}
+	t.settle()
 	sp.account()
 	return nil
 }
 
-// rollback takes everything back. The shard was not told yet.
+// settle gives back what the transaction replaced and deleted: from here on
+// nobody can have it.
+func (t *tx) settle() {
+	freed := false
+	for _, u := range t.undo[t.since:] {
+		switch u.kind {
+		case undoPut:
+			t.sp.ks.discard(u.old)
+			freed = true
+		case undoTake:
+			t.sp.bury(u.slot)
+			freed = true
+		}
+	}
+	if freed {
+		t.sp.ks.tidy()
+	}
+}
+
+// rollback takes everything back.
 func (t *tx) rollback() {
 	sp := t.sp
 	for i := len(t.undo) - 1; i >= 0; i-- {
 		u := &t.undo[i]
 		switch u.kind {
 		case undoAdd:
-			sp.take(u.it)
+			sp.ks.kill(u.slot)
+			sp.bury(u.slot)
 		case undoPut:
-			sp.put(u.it, u.old.value(), u.old.updatedAt, u.old.expiresAt, u.old.version)
+			sp.ks.discard(sp.ks.replace(u.slot, u.old))
 		case undoTake:
-			sp.add(u.it)
+			sp.ks.revive(u.slot)
 		case undoClear:
-			sp.items, sp.ends, sp.bytes = u.all.items, u.all.ends, u.all.bytes
-			sp.number, sp.prefix = u.all.number, u.all.prefix
+			sp.dropRows()
+			sp.ks = u.all.ks
+			if sp.ks.pages.rows > 0 { // else it had no number of its own to go back to
+				sp.number, sp.prefix = u.all.number, u.all.prefix
+			}
 		}
 	}
 }

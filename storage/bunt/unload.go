@@ -173,9 +173,8 @@ func (sp *space) closeIf(ok func() bool) bool {
 // Callers hold its lock.
 func (sp *space) discard() {
 	s := sp.store
-	s.sweeper.removeRows(sp.shard, sp.prefix)
-	sp.renumber()
-	sp.items, sp.ends, sp.bytes, sp.armedAt, sp.loaded = nil, calendar{}, 0, 0, false
+	sp.dropRows()
+	sp.ks, sp.armedAt, sp.loaded = nil, 0, false
 	s.residents.remove(sp)
 	sp.account()
 }

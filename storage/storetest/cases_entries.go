@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -38,12 +39,48 @@ var entryCases = []testCase{
 		copy(value, "xxxxx")
 		s.holds("key", "value")
 	}},
-	{"what a reader got does not change", func(h *harness) {
+	{"what a transaction handed out stays until it ends", func(h *harness) {
 		s := h.notes()
-		s.set("a", "before")
-		e := s.holds("a", "before")
-		s.set("a", "behind")
-		require.Equal(h, "before", string(e.Value))
+		long := strings.Repeat("long", 10_000)
+		s.set("a", "before", "b", long, "c", "other")
+		require.NoError(h, s.update(func(tx storage.Tx) error {
+			get := func(key string) []byte {
+				e, err := tx.Get(key)
+				require.NoError(h, err)
+				return e.Value
+			}
+			a, b, again := get("a"), get("b"), []byte(nil)
+			unchanged := func() {
+				require.Equal(h, "before", string(a))
+				require.Equal(h, long, string(b))
+			}
+			for i := range 100 { // what they were stored in is not used again
+				require.NoError(h, tx.Set("a", storage.Entry{Value: []byte(fmt.Sprintf("behind%03d", i)[3:])}))
+				if i == 50 {
+					again = get("a")
+				}
+			}
+			require.Equal(h, "ind050", string(again))
+			unchanged()
+			require.NoError(h, tx.Delete("b"))
+			require.NoError(h, tx.Set("d", storage.Entry{Value: a})) // from the store's own memory
+			require.NoError(h, tx.Set("e", storage.Entry{Value: b}))
+			require.Equal(h, "before", string(get("d")))
+			require.NoError(h, tx.Ascend("c", func(key string, e storage.Entry) bool {
+				require.NoError(h, tx.Delete("c"))
+				require.NoError(h, tx.Set("x", storage.Entry{Value: []byte("OTHER")}))
+				require.Equal(h, "c", key)
+				require.Equal(h, "other", string(e.Value))
+				return false
+			}))
+			require.NoError(h, tx.Clear())
+			for i := range 100 {
+				require.NoError(h, tx.Set(fmt.Sprint(i), storage.Entry{Value: []byte("######")}))
+			}
+			unchanged()
+			return tx.Set("a", storage.Entry{Value: b})
+		}))
+		s.holds("a", long)
 	}},
 	{"large values", func(h *harness) {
 		s := h.notes()
@@ -116,6 +153,7 @@ var entryCases = []testCase{
 			err = s.view(func(tx storage.Tx) error {
 				var err error
 				key, err = tx.Random()
+				key = strings.Clone(key)
 				return err
 			})
 			return key, err

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ func walk(h *harness, tx storage.Tx, from string) []string {
 	h.Helper()
 	var keys []string
 	require.NoError(h, tx.Ascend(from, func(key string, _ storage.Entry) bool {
-		keys = append(keys, key)
+		keys = append(keys, strings.Clone(key))
 		return true
 	}))
 	return keys
@@ -101,7 +102,7 @@ var orderCases = []testCase{
 			seen = nil
 			require.NoError(h, tx.Delete("k00599"))
 			return tx.Ascend("", func(key string, e storage.Entry) bool {
-				seen = append(seen, key)
+				seen = append(seen, strings.Clone(key))
 				var i int
 				_, err := fmt.Sscanf(key, "k%d", &i)
 				require.NoError(h, err)

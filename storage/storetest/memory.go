@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -15,6 +16,9 @@ import (
 // database, copied by each Update, under its own lock (one transaction may be
 // opened inside another one's function, on another database). Other stores are
 // measured against it.
+//
+// What a transaction hands out is a copy, which is overwritten when it ends:
+// whoever keeps a value or a key longer than the contract allows finds rubbish.
 type Memory struct {
 	clock *Clock
 
@@ -128,7 +132,9 @@ func (sp *memorySpace) View(ctx context.Context, _ []string, fn func(storage.Tx)
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	return 0, fn(&memoryTx{store: sp.store, now: sp.store.clock.Now(), entries: sp.entries})
+	tx := &memoryTx{store: sp.store, now: sp.store.clock.Now(), entries: sp.entries}
+	defer tx.spoil()
+	return 0, fn(tx)
 }
 
 func (sp *memorySpace) Update(ctx context.Context, _ []string, fn func(storage.Tx) error) (storage.Seq, error) {
@@ -141,6 +147,7 @@ func (sp *memorySpace) Update(ctx context.Context, _ []string, fn func(storage.T
 		return 0, err
 	}
 	tx := &memoryTx{store: sp.store, now: sp.store.clock.Now(), entries: maps.Clone(sp.entries), writable: true}
+	defer tx.spoil()
 	if err := fn(tx); err != nil {
 		return 0, err
 	}
@@ -153,6 +160,33 @@ type memoryTx struct {
 	now      int64
 	writable bool
 	entries  map[string]memoryEntry
+	lent     [][]byte
+}
+
+// lend returns a copy that is good until the transaction ends.
+func (t *memoryTx) lend(b []byte) []byte {
+	b = append([]byte{}, b...)
+	t.lent = append(t.lent, b)
+	return b
+}
+
+func (t *memoryTx) lendKey(key string) string {
+	b := t.lend([]byte(key))
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+func (t *memoryTx) lendEntry(e storage.Entry) storage.Entry {
+	e.Value = t.lend(e.Value)
+	return e
+}
+
+// spoil overwrites everything that was lent.
+func (t *memoryTx) spoil() {
+	for _, b := range t.lent {
+		for i := range b {
+			b[i] = '#'
+		}
+	}
 }
 
 func (t *memoryTx) Now() int64 { return t.now }
@@ -178,7 +212,7 @@ func (t *memoryTx) Get(key string) (storage.Entry, error) {
 	if !ok {
 		return storage.Entry{}, storage.ErrNotFound
 	}
-	return e.Entry, nil
+	return t.lendEntry(e.Entry), nil
 }
 
 func (t *memoryTx) Set(key string, e storage.Entry) error {
@@ -231,7 +265,7 @@ func (t *memoryTx) Ascend(from string, yield func(string, storage.Entry) bool) e
 		if key < from || !ok || e.life != lives[i] {
 			continue
 		}
-		if !yield(key, e.Entry) {
+		if !yield(t.lendKey(key), t.lendEntry(e.Entry)) {
 			break
 		}
 	}
@@ -243,7 +277,7 @@ func (t *memoryTx) Random() (string, error) {
 	if len(keys) == 0 {
 		return "", storage.ErrNotFound
 	}
-	return keys[rand.IntN(len(keys))], nil
+	return t.lendKey(keys[rand.IntN(len(keys))]), nil
 }
 
 func (t *memoryTx) Usage() storage.Usage {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,7 @@ func (s *space) get(key string) (e storage.Entry, err error) {
 	err = s.view(func(tx storage.Tx) error {
 		var err error
 		e, err = tx.Get(key)
+		e.Value = append([]byte(nil), e.Value...)
 		return err
 	})
 	return e, err
@@ -201,7 +203,7 @@ func (s *space) keys(from string) []string {
 	require.NoError(s.h, s.view(func(tx storage.Tx) error {
 		keys = nil
 		return tx.Ascend(from, func(key string, _ storage.Entry) bool {
-			keys = append(keys, key)
+			keys = append(keys, strings.Clone(key))
 			return true
 		})
 	}))
