@@ -24,8 +24,8 @@ type arena struct {
 
 type chunk struct {
 	mem  []byte
-	used int // bytes that are blocks, free ones included
-	free int // bytes of its free blocks
+	used uint32 // bytes that are blocks, free ones included
+	free uint32 // bytes of its free blocks
 }
 
 // ref is where a block is: chunk number and offset, 32 bits each. The number
@@ -42,7 +42,7 @@ func (a *arena) isFree(r ref) bool { return a.at(r)[freeMark]&(flagFree>>8) != 0
 
 const (
 	leastBlock = 24
-	firstBytes = 512      // of a keyspace's first chunk; then each adds a quarter
+	firstBytes = 512      // of a keyspace's first chunk; then each adds an eighth
 	chunkBytes = 64 << 10 // of a large keyspace's
 )
 
@@ -95,12 +95,12 @@ func (a *arena) alloc(bytes int) ref {
 	if len(a.chunks) == 0 {
 		a.open = -1
 	}
-	if a.open < 0 || len(a.chunks[a.open].mem)-a.chunks[a.open].used < size {
+	if a.open < 0 || len(a.chunks[a.open].mem)-int(a.chunks[a.open].used) < size {
 		a.grow(size)
 	}
 	c := &a.chunks[a.open]
-	r := makeRef(a.open, c.used)
-	c.used += size
+	r := makeRef(a.open, int(c.used))
+	c.used += uint32(size)
 	return r
 }
 
@@ -108,13 +108,13 @@ func (a *arena) alloc(bytes int) ref {
 func (a *arena) grow(size int) {
 	if a.open >= 0 {
 		c := &a.chunks[a.open]
-		if rest := (len(c.mem) - c.used) &^ 7; rest >= leastBlock {
-			r := makeRef(a.open, c.used)
-			c.used += rest
+		if rest := (len(c.mem) - int(c.used)) &^ 7; rest >= leastBlock {
+			r := makeRef(a.open, int(c.used))
+			c.used += uint32(rest)
 			a.enlist(r, rest)
 		}
 	}
-	mem := slices.Grow([]byte(nil), max(size, min(chunkBytes, max(firstBytes, int(a.size/4)))))
+	mem := slices.Grow([]byte(nil), max(size, min(chunkBytes, max(firstBytes, int(a.size/8)))))
 	mem = mem[:cap(mem)] // what the allocator gives anyway
 	a.size += int64(len(mem))
 	if n := len(a.spare); n > 0 {
@@ -125,7 +125,7 @@ func (a *arena) grow(size int) {
 	}
 	a.open = len(a.chunks)
 	if n := len(a.chunks); n == cap(a.chunks) {
-		a.chunks = append(make([]chunk, 0, n+n/4+2), a.chunks...)
+		a.chunks = append(make([]chunk, 0, n+n/8+2), a.chunks...)
 	}
 	a.chunks = append(a.chunks, chunk{mem: mem})
 }
@@ -146,7 +146,7 @@ func (a *arena) enlist(r ref, size int) {
 		binary.LittleEndian.PutUint64(a.at(next)[freePrev:], uint64(r))
 	}
 	a.free[i].head = r
-	a.chunks[r.chunk()].free += size
+	a.chunks[r.chunk()].free += uint32(size)
 	a.unused += int64(size)
 }
 
@@ -166,7 +166,7 @@ func (a *arena) unlist(r ref) {
 	} else {
 		a.free = slices.Delete(a.free, i, i+1)
 	}
-	a.chunks[r.chunk()].free -= size
+	a.chunks[r.chunk()].free -= uint32(size)
 	a.unused -= int64(size)
 }
 
@@ -192,7 +192,7 @@ func (a *arena) seal(number int) {
 	if a.open == number {
 		a.open = -1
 	}
-	for off := 0; off < a.chunks[number].used; {
+	for off := 0; off < int(a.chunks[number].used); {
 		r := makeRef(number, off)
 		off += a.sizeAt(r)
 		if a.isFree(r) {

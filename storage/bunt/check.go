@@ -121,7 +121,7 @@ func (a *arena) check(records int64, stuck bool) error {
 	var size, unused, taken int64
 	for n, c := range a.chunks {
 		free := 0
-		for off := 0; off < c.used; {
+		for off := 0; off < int(c.used); {
 			r := makeRef(n, off)
 			bytes := a.sizeAt(r)
 			if a.isFree(r) {
@@ -131,7 +131,7 @@ func (a *arena) check(records int64, stuck bool) error {
 			}
 			off += bytes
 		}
-		if free != c.free {
+		if free != int(c.free) {
 			return fmt.Errorf("chunk %d has %d free bytes, %d counted", n, free, c.free)
 		}
 		size += int64(len(c.mem))

@@ -306,9 +306,9 @@ func (c *calendar) next() int64 {
 // changes nothing.
 func (c *calendar) expired(ks *keyspace, now int64) (keys, bytes int64) {
 	note := func(e due) {
-		if ks.expiry(e.slot) <= now {
+		if it := ks.item(e.slot); it.expiresAt <= now {
 			keys++
-			bytes += ks.size(e.slot)
+			bytes += it.size()
 		}
 	}
 	for _, b := range c.blocks {

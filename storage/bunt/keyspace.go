@@ -139,7 +139,7 @@ func (ks *keyspace) tidy() {
 		number := a.emptiest()
 		a.seal(number)
 		c := a.chunks[number]
-		for off := 0; off < c.used; {
+		for off := 0; off < int(c.used); {
 			from := makeRef(number, off)
 			off += a.sizeAt(from)
 			if a.isFree(from) {

@@ -41,7 +41,7 @@ func (s *slots) take(r ref) uint32 {
 	}
 	slot := s.given
 	if slot%slotsChunk == 0 {
-		n := slotsChunk
+		n := slotsChunk / 8
 		if slot == 0 {
 			n = 8
 		}

@@ -17,7 +17,7 @@ type table struct {
 
 // tableSegment is a hash table with open addressing, in groups of eight slots.
 type tableSegment struct {
-	groups []byte // groupBytes each; a power of two of them
+	groups []byte // groupBytes each
 	used   int    // slots that are not empty: taken or deleted
 	taken  int
 	depth  uint8 // how many first bits of the hash its keys have in common
@@ -52,11 +52,17 @@ func newTableSegment(slots int, depth uint8) *tableSegment {
 
 func (s *tableSegment) slots() int { return len(s.groups) / 5 }
 
-// group returns the nth group of a hash's probe sequence, by linear probing.
-func (s *tableSegment) group(hash uint64, n int) []byte {
-	count := len(s.groups) / groupBytes
-	i := (int(hash>>7&0xffff) + n) & (count - 1)
-	return s.groups[i*groupBytes : (i+1)*groupBytes : (i+1)*groupBytes]
+// first returns the group where the search for a hash begins. It goes on in
+// those behind it, and after the last in the first.
+func (s *tableSegment) first(hash uint64) int {
+	return int(hash>>7&0xffffffff*uint64(len(s.groups)/groupBytes)>>32) * groupBytes
+}
+
+func (s *tableSegment) next(at int) int {
+	if at += groupBytes; at < len(s.groups) {
+		return at
+	}
+	return 0
 }
 
 func slotIn(group []byte, i int) uint32 {
@@ -73,8 +79,8 @@ func (ks *keyspace) find(hash uint64, key string) (slot uint32, ok bool) {
 		return 0, false
 	}
 	s, tag := ks.table.segment(hash), tagOf(hash)
-	for n := 0; ; n++ {
-		g := s.group(hash, n)
+	for at := s.first(hash); ; at = s.next(at) {
+		g := s.groups[at : at+groupBytes]
 		tags := binary.LittleEndian.Uint64(g)
 		for m := matches(tags, tag); m != 0; m &= m - 1 {
 			slot := slotIn(g, bits.TrailingZeros64(m)/8)
@@ -103,8 +109,8 @@ func (ks *keyspace) enter(hash uint64, slot uint32) {
 }
 
 func (s *tableSegment) put(hash uint64, slot uint32) {
-	for n := 0; ; n++ {
-		g := s.group(hash, n)
+	for at := s.first(hash); ; at = s.next(at) {
+		g := s.groups[at : at+groupBytes]
 		m := ^binary.LittleEndian.Uint64(g) & highBits // neither empty nor deleted has the bit
 		if m == 0 {
 			continue
@@ -123,8 +129,8 @@ func (s *tableSegment) put(hash uint64, slot uint32) {
 // leave removes a slot from the table.
 func (ks *keyspace) leave(hash uint64, slot uint32) {
 	s, tag := ks.table.segment(hash), tagOf(hash)
-	for n := 0; ; n++ {
-		g := s.group(hash, n)
+	for at := s.first(hash); ; at = s.next(at) {
+		g := s.groups[at : at+groupBytes]
 		tags := binary.LittleEndian.Uint64(g)
 		for m := matches(tags, tag); m != 0; m &= m - 1 {
 			i := bits.TrailingZeros64(m) / 8
@@ -151,7 +157,7 @@ func (ks *keyspace) makeRoom(hash uint64, s *tableSegment) {
 	case s.taken < n*5/8: // mostly deleted ones
 		ks.rebuild(s, n)
 	case n < segmentSlots:
-		ks.rebuild(s, 2*n)
+		ks.rebuild(s, min(segmentSlots, max(2*groupSlots, n*3/2&^(groupSlots-1))))
 	default:
 		ks.split(hash, s)
 	}
@@ -186,10 +192,15 @@ func (ks *keyspace) split(hash uint64, s *tableSegment) {
 		t.dir = dir
 		t.depth++
 	}
-	halves := [2]*tableSegment{newTableSegment(segmentSlots, s.depth+1), newTableSegment(segmentSlots, s.depth+1)}
+	const size = segmentSlots * 5 / 8 // there are half as many, give or take
+	halves := [2]*tableSegment{newTableSegment(size, s.depth+1), newTableSegment(size, s.depth+1)}
 	s.each(func(slot uint32) {
 		h := ks.hash(ks.key(slot))
-		halves[h>>(63-s.depth)&1].put(h, slot)
+		half := halves[h>>(63-s.depth)&1]
+		if half.used >= half.slots()-half.slots()/8 {
+			ks.rebuild(half, segmentSlots)
+		}
+		half.put(h, slot)
 	})
 	// The segment's part of the directory: all that begin with its bits.
 	width := 1 << (t.depth - s.depth)
