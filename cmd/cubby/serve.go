@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,11 +12,6 @@ import (
 
 	"github.com/cubbykv/cubby/config"
 )
-
-// gcPercent trades memory for steadier latency: with twice Go's default a
-// collection comes half as often, which halved the p99 under load. GOGC in the
-// environment wins.
-const gcPercent = 200
 
 func newServe(env environment) *cobra.Command {
 	return &cobra.Command{
@@ -47,7 +41,7 @@ namespace dev/app, whose limits are wide open.`,
 				return err
 			}
 			if env.getenv("GOGC") == "" {
-				debug.SetGCPercent(gcPercent)
+				paceCollector()
 			}
 			ctx, stop := catchSignals(cmd.Context())
 			defer stop()

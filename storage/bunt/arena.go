@@ -42,7 +42,8 @@ func (a *arena) isFree(r ref) bool { return a.at(r)[freeMark]&(flagFree>>8) != 0
 
 const (
 	leastBlock = 24
-	firstBytes = 512      // of a keyspace's first chunk; then each adds an eighth
+	firstBytes = 128      // of a keyspace's first chunk
+	smallBytes = 4 << 10  // until then each chunk adds a half, then an eighth
 	chunkBytes = 64 << 10 // of a large keyspace's
 )
 
@@ -114,7 +115,11 @@ func (a *arena) grow(size int) {
 			a.enlist(r, rest)
 		}
 	}
-	mem := slices.Grow([]byte(nil), max(size, min(chunkBytes, max(firstBytes, int(a.size/8)))))
+	more := a.size / 8
+	if a.size < smallBytes {
+		more = max(firstBytes, a.size/2)
+	}
+	mem := slices.Grow([]byte(nil), max(size, int(min(chunkBytes, more))))
 	mem = mem[:cap(mem)] // what the allocator gives anyway
 	a.size += int64(len(mem))
 	if n := len(a.spare); n > 0 {

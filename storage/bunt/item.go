@@ -14,7 +14,7 @@ import (
 //	keyLen     2  with flags in the highest bits
 //	valueLen   2
 //	expiresAt  8  if flagExpires
-//	key, value    or, with flagFar, a place 4 in keyspace.far
+//	key, value    or, with flagFar, a place 4 in farTable.all
 //
 // A record does not change. An overwritten or deleted one stays until the
 // transaction ends, since somebody in it may have read it, and a rollback
@@ -59,7 +59,12 @@ func (it *item) entry() storage.Entry {
 	return storage.Entry{Value: value, UpdatedAt: it.updatedAt, ExpiresAt: it.expiresAt, Version: it.version}
 }
 
-// far is a long key with its value.
+// farTable holds long keys with their values.
+type farTable struct {
+	all   []far
+	spare []uint32 // free places in all
+}
+
 type far struct {
 	bytes  []byte
 	keyLen int
@@ -126,7 +131,7 @@ func (ks *keyspace) open(r ref) (it item) {
 		rest = rest[8:]
 	}
 	if flags&flagFar != 0 {
-		f := &ks.far[binary.LittleEndian.Uint32(rest)]
+		f := &ks.far.all[binary.LittleEndian.Uint32(rest)]
 		it.key, it.value = stringOf(f.bytes[:f.keyLen]), stringOf(f.bytes[f.keyLen:])
 		return it
 	}
@@ -145,7 +150,7 @@ func (ks *keyspace) keyOf(r ref) string {
 		rest = rest[8:]
 	}
 	if flags&flagFar != 0 {
-		f := &ks.far[binary.LittleEndian.Uint32(rest)]
+		f := &ks.far.all[binary.LittleEndian.Uint32(rest)]
 		return stringOf(f.bytes[:f.keyLen])
 	}
 	return stringOf(rest[:flags&lengthMask])
@@ -172,17 +177,21 @@ func (ks *keyspace) discard(r ref) {
 
 func (ks *keyspace) addFar(key, value string) uint32 {
 	f := far{bytes: append(append(make([]byte, 0, len(key)+len(value)), key...), value...), keyLen: len(key)}
-	if n := len(ks.farSpare); n > 0 {
-		i := ks.farSpare[n-1]
-		ks.farSpare = ks.farSpare[:n-1]
-		ks.far[i] = f
+	if ks.far == nil {
+		ks.far = new(farTable)
+	}
+	t := ks.far
+	if n := len(t.spare); n > 0 {
+		i := t.spare[n-1]
+		t.spare = t.spare[:n-1]
+		t.all[i] = f
 		return i
 	}
-	ks.far = append(ks.far, f)
-	return uint32(len(ks.far) - 1)
+	t.all = append(t.all, f)
+	return uint32(len(t.all) - 1)
 }
 
 func (ks *keyspace) dropFar(i uint32) {
-	ks.far[i] = far{}
-	ks.farSpare = append(ks.farSpare, i)
+	ks.far.all[i] = far{}
+	ks.far.spare = append(ks.far.spare, i)
 }

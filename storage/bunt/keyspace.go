@@ -17,11 +17,9 @@ type keyspace struct {
 	pages pages
 	ends  calendar
 
-	far      []far
-	farSpare []uint32 // places in far
-
-	count int   // keys, expired ones included until they are purged
-	bytes int64 // of keys and values
+	far   *farTable // nil until a record needs it
+	count int       // keys, expired ones included until they are purged
+	bytes int64     // of keys and values
 	// stuck tells that the index has a row which could not be removed. Records
 	// stay where they are from then on.
 	stuck bool

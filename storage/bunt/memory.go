@@ -11,8 +11,8 @@ import (
 // rounding add, as TestMemoryPerKey measures it. It is the live data that the
 // garbage collector finds; the process is larger, see GOGC and GOMEMLIMIT.
 const (
-	keyOverhead    = 208 // bytes for each key
-	expiryOverhead = 18  // for each key that expires
+	keyOverhead    = 54 // bytes for each key
+	expiryOverhead = 29 // for each key that expires
 	spaceOverhead  = 1000
 )
 
