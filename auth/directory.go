@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,7 +125,7 @@ func (d *Directory) loadAll(tx storage.Tx) error {
 	d.erasing = make(map[storage.ID]struct{})
 	var bad error
 	err := tx.Ascend("", func(key string, e storage.Entry) bool {
-		if err := d.load(key, e.Value); err != nil {
+		if err := d.load(strings.Clone(key), e.Value); err != nil { // it keeps parts of the key
 			bad = fmt.Errorf("record %q: %w", key, err)
 		}
 		return bad == nil

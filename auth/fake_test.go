@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
+	"unsafe"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -99,7 +101,12 @@ func (t *fakeTx) Delete(key string) error {
 
 func (t *fakeTx) Ascend(_ string, yield func(string, storage.Entry) bool) error {
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
-		if !yield(key, storage.Entry{Value: []byte(t.values[key])}) {
+		// Both are borrowed: they are rubbish as soon as yield has returned.
+		name, value := []byte(key), []byte(t.values[key])
+		more := yield(unsafe.String(unsafe.SliceData(name), len(name)), storage.Entry{Value: value})
+		copy(name, bytes.Repeat([]byte("#"), len(name)))
+		copy(value, bytes.Repeat([]byte("#"), len(value)))
+		if !more {
 			return nil
 		}
 	}
