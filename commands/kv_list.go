@@ -97,81 +97,83 @@ func parseListCursor(cursor string) (string, error) {
 	return after, nil
 }
 
-// listRow is one entry of a page.
-type listRow struct {
-	key   string
-	entry storage.Entry
-}
-
 func runKVList(c *Call) error {
 	o, err := parseListOptions(c)
 	if err != nil {
 		return err
 	}
-	rows, more, err := c.listPage(&o)
+	mark := c.Out.Mark()
+	rows, last, more, err := c.listPage(&o)
 	if err != nil {
+		c.Out.Rewind(mark)
 		return err
 	}
 	next := listEnd
 	if more {
-		next = formatListCursor(rows[len(rows)-1].key)
+		next = formatListCursor(last)
 	}
-	c.Out.Array(2)
-	c.Out.BulkString(next)
-	c.Out.Array(len(rows))
-	for i := range rows {
-		row := &rows[i]
-		if o.noValues {
-			c.Out.Map(4)
-		} else {
-			c.Out.Map(5)
-		}
-		c.Out.BulkString("key")
-		c.Out.BulkString(row.key)
-		if !o.noValues {
-			c.Out.BulkString("value")
-			c.Out.Bulk(row.entry.Value)
-		}
-		c.writeTimes(row.entry)
-	}
+	c.Out.InsertHead(mark, func() {
+		c.Out.Array(2)
+		c.Out.BulkString(next)
+		c.Out.Array(rows)
+	})
 	return nil
 }
 
-// listPage collects a page, and tells whether anything follows it.
-func (c *Call) listPage(o *listOptions) (rows []listRow, more bool, err error) {
+// listPage writes the rows of a page and counts them. It returns the page's last
+// key, which is borrowed, and whether anything follows it.
+func (c *Call) listPage(o *listOptions) (rows int, last string, more bool, err error) {
 	from := o.prefix
 	if o.after != "" {
 		from = max(from, o.after+"\x00") // the least key behind it
 	}
 	size := 0
-	rows = make([]listRow, 0, min(o.limit, listDefault))
 	err = c.Tx.Ascend(from, func(key string, e storage.Entry) bool {
 		if !strings.HasPrefix(key, o.prefix) {
 			return false
 		}
-		if len(rows) == o.limit || size >= listBytes {
+		if rows == o.limit || size >= listBytes {
 			more = true
 			return false
 		}
 		if !o.noValues {
 			size += len(e.Value)
 		}
-		rows = append(rows, listRow{key, e})
+		c.writeRow(key, e, !o.noValues)
+		rows++
+		last = key
 		return true
 	})
-	return rows, more, err
+	return rows, last, more, err
+}
+
+// writeRow writes a row of a page. The names are written as one text with what
+// surrounds them: a page has hundreds.
+func (c *Call) writeRow(key string, e storage.Entry, value bool) {
+	fields := 4
+	if value {
+		fields = 5
+	}
+	c.Out.Map(fields)
+	c.Out.Raw("$3\r\nkey\r\n")
+	c.Out.BulkString(key)
+	if value {
+		c.Out.Raw("$5\r\nvalue\r\n")
+		c.Out.Bulk(e.Value)
+	}
+	c.writeTimes(e)
 }
 
 // writeTimes writes the three last fields of a row.
 func (c *Call) writeTimes(e storage.Entry) {
-	c.Out.BulkString("expires_at")
+	c.Out.Raw("$10\r\nexpires_at\r\n")
 	if e.ExpiresAt == 0 {
 		c.Out.Null()
 	} else {
 		c.Out.Int(e.ExpiresAt)
 	}
-	c.Out.BulkString("updated_at")
+	c.Out.Raw("$10\r\nupdated_at\r\n")
 	c.Out.Int(e.UpdatedAt)
-	c.Out.BulkString("version")
+	c.Out.Raw("$7\r\nversion\r\n")
 	c.Out.Int(int64(e.Version))
 }

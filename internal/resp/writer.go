@@ -134,9 +134,11 @@ func (w *Writer) DropReplies(mark int) {
 func (w *Writer) Raw(b []byte) { w.buf = append(w.buf, b...) }
 
 func (w *Writer) line(prefix byte, n int64) {
-	w.buf = append(w.buf, prefix)
-	w.buf = strconv.AppendInt(w.buf, n, 10)
-	w.buf = append(w.buf, '\r', '\n')
+	w.buf = appendLine(w.buf, prefix, n)
+}
+
+func appendLine(b []byte, prefix byte, n int64) []byte {
+	return append(strconv.AppendInt(append(b, prefix), n, 10), '\r', '\n')
 }
 
 // Status writes a simple string such as OK. It must not contain line breaks.
@@ -173,14 +175,33 @@ func (w *Writer) Bool(b bool) {
 	w.Int(0)
 }
 
+// Raw appends encoded text that is the same in both protocols and a part of a
+// reply: several of its elements in one go.
+func (w *Writer) Raw(text string) {
+	if w.fits(len(text)) {
+		w.buf = append(w.buf, text...)
+	}
+}
+
+// InsertHead puts what write writes at a position that Mark returned: the head
+// of an array whose length is known only after its elements were written.
+// Nothing that was written since may be a push.
+func (w *Writer) InsertHead(at int, write func()) {
+	end := len(w.buf)
+	write()
+	n := len(w.buf) - end
+	var small [128]byte
+	head := append(small[:0], w.buf[end:]...)
+	copy(w.buf[at+n:], w.buf[at:end])
+	copy(w.buf[at:], head)
+}
+
 // Bulk writes a binary-safe string.
 func (w *Writer) Bulk(b []byte) {
 	if !w.fits(len(b)) {
 		return
 	}
-	w.line('$', int64(len(b)))
-	w.buf = append(w.buf, b...)
-	w.buf = append(w.buf, '\r', '\n')
+	w.buf = append(append(appendLine(w.buf, '$', int64(len(b))), b...), '\r', '\n')
 }
 
 // BulkString is Bulk for a string.
@@ -188,9 +209,7 @@ func (w *Writer) BulkString(s string) {
 	if !w.fits(len(s)) {
 		return
 	}
-	w.line('$', int64(len(s)))
-	w.buf = append(w.buf, s...)
-	w.buf = append(w.buf, '\r', '\n')
+	w.buf = append(append(appendLine(w.buf, '$', int64(len(s))), s...), '\r', '\n')
 }
 
 // BulkInt writes n in decimal as a bulk string.
