@@ -155,10 +155,10 @@ func (c *Call) writeRow(key string, e storage.Entry, value bool) {
 		fields = 5
 	}
 	c.Out.Map(fields)
-	c.Out.Raw("$3\r\nkey\r\n")
+	c.Out.RawText("$3\r\nkey\r\n")
 	c.Out.BulkString(key)
 	if value {
-		c.Out.Raw("$5\r\nvalue\r\n")
+		c.Out.RawText("$5\r\nvalue\r\n")
 		c.Out.Bulk(e.Value)
 	}
 	c.writeTimes(e)
@@ -166,14 +166,14 @@ func (c *Call) writeRow(key string, e storage.Entry, value bool) {
 
 // writeTimes writes the three last fields of a row.
 func (c *Call) writeTimes(e storage.Entry) {
-	c.Out.Raw("$10\r\nexpires_at\r\n")
+	c.Out.RawText("$10\r\nexpires_at\r\n")
 	if e.ExpiresAt == 0 {
 		c.Out.Null()
 	} else {
 		c.Out.Int(e.ExpiresAt)
 	}
-	c.Out.Raw("$10\r\nupdated_at\r\n")
+	c.Out.RawText("$10\r\nupdated_at\r\n")
 	c.Out.Int(e.UpdatedAt)
-	c.Out.Raw("$7\r\nversion\r\n")
+	c.Out.RawText("$7\r\nversion\r\n")
 	c.Out.Int(int64(e.Version))
 }

@@ -175,9 +175,9 @@ func (w *Writer) Bool(b bool) {
 	w.Int(0)
 }
 
-// Raw appends encoded text that is the same in both protocols and a part of a
-// reply: several of its elements in one go.
-func (w *Writer) Raw(text string) {
+// RawText appends encoded text that is the same in both protocols and a part of
+// a reply: several of its elements in one go.
+func (w *Writer) RawText(text string) {
 	if w.fits(len(text)) {
 		w.buf = append(w.buf, text...)
 	}

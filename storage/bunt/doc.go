@@ -1,13 +1,15 @@
 // Package bunt is the embedded backend of package storage.
 //
-// Maps answer by name, buntdb answers by order and wakes up on time, one
+// Tables answer by name, buntdb answers by order and wakes up on time, one
 // journal remembers:
 //
-//   - A space holds one database of one namespace: a map from key to item,
-//     byte counts, a calendar of expiries and its own lock (space.go, item.go,
-//     tx.go, expiry.go).
-//   - A shard is an in-memory buntdb that orders the keys of several spaces and
-//     holds one alarm row per space that has a due time (shard.go, sweeper.go).
+//   - A space holds one database of one namespace under its own lock (space.go,
+//     tx.go). Its keyspace has records in an arena, a table that finds them, counts
+//     and a calendar of expiries (keyspace.go, item.go, arena.go, table.go,
+//     slots.go, expiry.go).
+//   - A shard is an in-memory buntdb that orders the pages of several spaces,
+//     which order their keys (pages.go), and holds one alarm row per space that
+//     has a due time (shard.go, sweeper.go).
 //   - The journal keeps one checksummed record per Update of database 0
 //     (record.go, journal.go, segment.go). A start checks it and notes where the
 //     records of each space are; it loads none (scan.go, replay.go, tail.go).
