@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,6 +71,8 @@ func TestKillUnderLoad(t *testing.T) {
 					again.says("cubby starts")
 					again.kill()
 				}
+				r := run(t, exec.Command(binary, "check", s.dir))
+				require.Zero(t, r.code, "what a crash leaves is no damage: %s%s", r.stdout, r.stderr)
 				s = startIn(t, s.dir, directives...)
 				l.check(t, s, false)
 				tokens, err := s.admin(t).Do(background, "TOKEN.LIST", late).Slice()
