@@ -22,20 +22,27 @@ var narrower = map[string]string{
 	"bitop":    "refused when the work would take too long",
 	"client":   "shows and reaches the namespace's own connections; all of them for the admin",
 	"copy":     "between databases 0 and 1",
+	"cluster":  "as in a Redis that is not in cluster mode: always an error",
+	"config":   "an app sees what is harmless, and its own limits; SET and REWRITE are for the admin; the directives are Cubby's",
 	"info":     "an app reads its namespace as if it were the whole server; figures of the process are for the admin",
 	"move":     "between databases 0 and 1",
+	"latency":  "the events are command and fast-command; DOCTOR is in our words",
+	"module":   "there are none",
 	"multi":    "what is queued has a bound; AUTH, HELLO and CLIENT REPLY cannot be queued",
 	"object":   "ENCODING tells what the value would have after SET, IDLETIME counts from the last write, FREQ is an error as it is in Redis without an LFU policy",
 	"restore":  "strings only; a payload is checked more strictly, and a TTL beyond the end of time is far away",
 	"select":   "0 and 1",
 	"setbit":   "the limit on values comes in place of proto-max-bulk-len",
 	"setrange": "the limit on values comes in place of proto-max-bulk-len",
+	"slowlog":  "commands that shared a transaction share an entry",
+	"shutdown": "every write is kept, whatever the options say; ABORT comes too late",
 	"wait":     "there are no replicas: 0 at once",
 	"watch":    "what is watched has a bound",
 }
 
 // different says of commands what they do otherwise.
 var different = map[string]string{
+	"acl":         "WHOAMI tells the namespace or admin; there are apps and tokens instead of ACL users",
 	"auth":        "a token instead of a password, and tenant/app, default or nothing instead of a user; not in MULTI",
 	"bitfield":    "an offset that only an integer overflow brings within range is refused; OVERFLOW FAIL that grows the value is a change for WATCH",
 	"command":     "tells of the commands here; DOCS and a few flags and key positions are in our words",
@@ -59,7 +66,6 @@ var absentGroups = map[string]string{
 	"stream":      "values are strings",
 	"geo":         "values are strings",
 	"hyperloglog": "values are strings",
-	"cluster":     "one server is no cluster",
 }
 
 // absent says why single commands do not exist here.
@@ -71,7 +77,6 @@ var absent = map[string]string{
 	"fcall_ro":       "no functions: EVAL_RO and EVALSHA_RO run scripts",
 	"function":       "no functions: SCRIPT LOAD keeps scripts",
 	"migrate":        "the server opens no connections; DUMP and RESTORE, or cubby export and import, move data",
-	"module":         "no modules",
 	"psync":          "there are no replicas",
 	"replconf":       "there are no replicas",
 	"replicaof":      "there are no replicas",

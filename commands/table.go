@@ -111,7 +111,7 @@ func families() [][]*Command {
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
 		expireRows(), scanRows(), txnRows(), pubsubRows(), kvRows(),
 		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
-		configRows(), slowLogRows(), latencyRows(), monitorRows(),
+		aclRows(), topologyRows(), shutdownRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(),
 	}
 }
 
