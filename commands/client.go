@@ -10,7 +10,7 @@ import (
 func clientRows() []*Command {
 	// Redis tells these flags of every CLIENT subcommand.
 	const also = "noscript loading stale"
-	return []*Command{
+	rows := []*Command{
 		{Name: "client", Arity: -2, ACL: "slow", Group: "connection", Since: "2.4.0", Syntax: "subcommand [argument ...]",
 			Doc: "The subcommands that concern connections."},
 		{Name: "client|getname", Arity: 2, Also: also, ACL: "slow connection", Group: "connection", Since: "2.6.9",
@@ -47,6 +47,11 @@ func clientRows() []*Command {
 		{Name: "client|unpause", Arity: 2, Flags: EndsPause, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "6.2.0",
 			Doc: "Ends the pause that CLIENT PAUSE began.", Run: runClientUnpause},
 	}
+	rows = append(rows, trackingRows()...)
+	for _, row := range rows {
+		row.Flags |= KeepsCaching
+	}
+	return rows
 }
 
 // writeHelp answers a HELP subcommand in Redis's frame.

@@ -51,7 +51,7 @@ func appendClient(b []byte, c *Call, s *Session) []byte {
 	text(" qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r", "")
 	text(" cmd=", lastCommand(c, s))
 	text(" user=", v.principal.Name())
-	number(" redir=", -1)
+	number(" redir=", v.redirect())
 	number(" resp=", int64(v.proto))
 	text(" lib-name=", v.libName)
 	text(" lib-ver=", v.libVersion)
@@ -76,7 +76,7 @@ func (v *shownState) flags() string {
 	for _, f := range []struct {
 		set    bool
 		letter byte
-	}{{v.monitor, 'O'}, {v.subscribed(), 'P'}, {v.multi >= 0, 'x'}, {v.waiting, 'b'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
+	}{{v.monitor, 'O'}, {v.subscribed(), 'P'}, {v.multi >= 0, 'x'}, {v.waiting, 'b'}, {v.tracking.on, 't'}, {v.tracking.broken, 'R'}, {v.tracking.bcast, 'B'}, {v.noEvict, 'e'}, {v.noTouch, 'T'}} {
 		if f.set {
 			b = append(b, f.letter)
 		}

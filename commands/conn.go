@@ -194,6 +194,7 @@ func runSelect(c *Call) error {
 func runQuit(c *Call) error {
 	c.Session.closing = true
 	c.Session.leaveHub()
+	c.Session.show(func(v *shownState) { v.ended = true })
 	c.Out.Status("OK")
 	return nil
 }

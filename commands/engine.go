@@ -7,6 +7,7 @@ package commands
 import (
 	"context"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,9 @@ type Options struct {
 	// KeyspaceEvents are the flags of notify-keyspace-events; empty is none.
 	// For expired keys the Store must be a storage.Expirer that calls Expired.
 	KeyspaceEvents string
+	// TrackedKeys bounds how many keys of one namespace are remembered for
+	// connections that track them (tracking-table-max-keys); 0 is no bound.
+	TrackedKeys int
 	// Server describes the process for INFO and HELLO.
 	Server ServerInfo
 	// Config is what CONFIG shows and changes; nil is nothing.
@@ -90,6 +94,8 @@ type Engine struct {
 	hubs        hubs
 	events      atomic.Uint32 // that are told
 
+	trackedKeys int
+
 	slow      slowLog
 	latency   latencyMonitor
 	monitors  monitors
@@ -126,7 +132,11 @@ func New(o Options) *Engine {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.hubs.init()
+	e.hubs.init(e)
+	e.trackedKeys = o.TrackedKeys
+	if e.trackedKeys <= 0 {
+		e.trackedKeys = math.MaxInt
+	}
 	e.events.Store(uint32(parseEvents(o.KeyspaceEvents)))
 	e.started = e.clock()
 	settings := DefaultSettings()

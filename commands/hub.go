@@ -16,6 +16,7 @@ type hubs struct {
 	generation atomic.Uint64
 	mu         sync.Mutex // guards byID and the hubs' members
 	byID       map[storage.ID]*hub
+	engine     *Engine
 }
 
 // hub is where the connections of one namespace leave messages for each other.
@@ -28,6 +29,9 @@ type hub struct {
 	hearers  atomic.Int32
 	settling sync.Mutex // guards told; taken before mu
 	told     bool       // the store tells of expired keys
+
+	tracking trackingTable
+	engine   *Engine
 
 	mu        sync.Mutex
 	audiences [subscriptionKinds]map[string]*audience
@@ -52,7 +56,8 @@ const (
 	subscriptionKinds
 )
 
-func (hs *hubs) init() {
+func (hs *hubs) init(e *Engine) {
+	hs.engine = e
 	hs.byID = make(map[storage.ID]*hub)
 	hs.generation.Store(1)
 }
@@ -64,7 +69,8 @@ func (hs *hubs) attach(id storage.ID) *hub {
 	defer hs.mu.Unlock()
 	h := hs.byID[id]
 	if h == nil {
-		h = &hub{id: id}
+		h = &hub{id: id, engine: hs.engine}
+		h.tracking.init(hs.engine.trackedKeys)
 		for kind := range h.audiences {
 			h.audiences[kind] = make(map[string]*audience)
 		}

@@ -138,7 +138,7 @@ func (r *report) clients() {
 		r.field("maxclients", n)
 	}
 	r.field("blocked_clients", waiting) // by CLIENT PAUSE
-	r.field("tracking_clients", 0)
+	r.field("tracking_clients", r.tracking().clients)
 }
 
 func (r *report) memory() {
@@ -258,6 +258,22 @@ func (r *report) pushed() {
 	r.field("pubsub_channels", n[subChannel])
 	r.field("pubsub_patterns", n[subPattern])
 	r.field("pubsubshard_channels", n[subShard])
+	t := r.tracking()
+	r.field("tracking_total_keys", t.keys)
+	r.field("tracking_total_items", t.items)
+	r.field("tracking_total_prefixes", t.prefixes)
+}
+
+// tracking counts what is remembered for connections that track keys.
+func (r *report) tracking() (sum trackingSizes) {
+	for _, h := range r.hubs() {
+		n := h.tracking.sizes()
+		sum.clients += n.clients
+		sum.keys += n.keys
+		sum.items += n.items
+		sum.prefixes += n.prefixes
+	}
+	return sum
 }
 
 // hubs are those that the report may tell of.

@@ -183,6 +183,13 @@ func (e *Engine) Expired(db int, id storage.ID, keys []string) {
 	if h == nil {
 		return
 	}
+	if t := &h.tracking; t.clients.Load() > 0 {
+		changes := make([]forgotten, len(keys))
+		for i, key := range keys {
+			changes[i] = forgotten{key: key, readers: t.take(key)}
+		}
+		h.invalidate(changes, nil)
+	}
 	if e.eventsTold()&eventExpired == 0 || h.hearers.Load() == 0 {
 		return
 	}
@@ -223,7 +230,7 @@ func (e *Engine) settle(ctx context.Context, h *hub) {
 	}
 	h.settling.Lock()
 	defer h.settling.Unlock()
-	want := e.eventsTold()&eventExpired != 0 && h.hearers.Load() > 0
+	want := e.eventsTold()&eventExpired != 0 && h.hearers.Load() > 0 || h.tracking.clients.Load() > 0
 	if want == h.told {
 		return
 	}

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/cubbykv/cubby/internal/resp"
@@ -27,11 +29,21 @@ type notices struct {
 // insertion is a message for the session whose own command caused it. It takes
 // its place among the replies.
 type insertion struct {
-	at  int // position in the replies; behindReply until that is known
-	msg []byte
+	at   int // position in the replies; behindReply until that is known
+	rank insertionRank
+	msg  []byte
 }
 
 const behindReply = -1
+
+// insertionRank orders what stands between two replies.
+type insertionRank int8
+
+const (
+	withReply  insertionRank = iota // told by the command before, after it had answered
+	afterReply                      // invalidations that the command before caused
+	nextReply                       // told by the command behind, before it answers
+)
 
 // tell collects a message. It is for handlers, through Call.
 func (r *run) tell(n notice) {
@@ -45,20 +57,20 @@ func (r *run) tell(n notice) {
 	// As in Redis 7.0 it stands before the reply when the command has not
 	// answered yet. Within a transaction Redis breaks EXEC's reply in two, which
 	// no client expects; there it follows.
-	at := behindReply
+	at, rank := behindReply, withReply
 	if r.txn == nil && r.out.Len() == r.commandAt {
-		at = r.commandAt
+		at, rank = r.commandAt, nextReply
 	}
 	proto := r.out.Proto()
 	if _, ok := s.subs.names[n.kind][n.channel]; ok {
-		r.notices.own = append(r.notices.own, insertion{at, n.message().bytes(proto)})
+		r.notices.own = append(r.notices.own, insertion{at, rank, n.message().bytes(proto)})
 	}
 	if n.kind != subChannel {
 		return
 	}
 	for pattern, g := range s.subs.names[subPattern] {
 		if g.match(n.channel) {
-			r.notices.own = append(r.notices.own, insertion{at, n.messageTo(pattern).bytes(proto)})
+			r.notices.own = append(r.notices.own, insertion{at, rank, n.messageTo(pattern).bytes(proto)})
 		}
 	}
 }
@@ -89,6 +101,9 @@ func (n *notices) place(from, end int) {
 
 // insert puts the session's own messages among its replies.
 func (n *notices) insert(out *resp.Writer) {
+	slices.SortStableFunc(n.own, func(a, b insertion) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank))
+	})
 	for i := len(n.own) - 1; i >= 0; i-- {
 		out.InsertPush(n.own[i].at, n.own[i].msg)
 	}
@@ -171,6 +186,7 @@ func (r *run) reserveNotices() {
 
 // dropNotices forgets what the run collected: nothing of it happened.
 func (r *run) dropNotices() {
+	r.dropChanges()
 	n := &r.notices
 	if d := n.reserved; d != nil {
 		n.reserved = nil
@@ -182,11 +198,14 @@ func (r *run) dropNotices() {
 // deliverNotices sends what the run collected. What it tells of is certain
 // when Wait(after) returns.
 func (r *run) deliverNotices(after storage.Seq) {
+	r.deliverChanges()
 	n := &r.notices
+	if len(n.own) > 0 {
+		n.insert(r.out)
+	}
 	if len(n.list) == 0 {
 		return
 	}
-	n.insert(r.out)
 	if d := n.reserved; d != nil {
 		n.reserved = nil
 		r.hub.decide(d, n.list, r.session, after)

@@ -182,7 +182,7 @@ func (c *Call) settle() {
 	s := c.Session
 	switch {
 	case s.hub == nil:
-	case s.subs.total == 0:
+	case s.subs.total == 0 && !s.track.on:
 		s.leaveHub()
 	default:
 		c.Engine.settle(c.Ctx, s.hub)
@@ -221,6 +221,7 @@ func (s *Session) leaveHub() {
 	h.mu.Unlock()
 	s.subs = subscriptions{}
 	s.showSubscriptions()
+	s.stopTracking()
 	s.hub = nil
 	s.engine.settle(context.Background(), h)
 	s.engine.hubs.detach(h)

@@ -175,7 +175,7 @@ func TestEveryCommandIsReplayed(t *testing.T) {
 	replayed := make(map[*Command]bool)
 	for _, scripts := range [][]string{
 		stringScripts, lcsScripts, counterScripts, bitScripts, keyScripts, moveScripts, dumpScripts(), objectScripts,
-		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts, configScripts, serverScripts, monitoringScripts,
+		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts, trackingScripts, configScripts, serverScripts, monitoringScripts,
 	} {
 		for _, text := range scripts {
 			_, steps := parseScript(t, text)

@@ -84,6 +84,11 @@ func (c *conversation) say(s step) {
 		if other == p {
 			got = reply + got
 		}
+		for _, p := range c.conns { // numbers of connections are each server's own
+			for _, before := range []string{"redirect\r\n:", "tracking-redir-broken\r\n:"} {
+				got = strings.ReplaceAll(got, before+p.ids[0]+"\r\n", before+p.ids[1]+"\r\n")
+			}
+		}
 		require.Equal(c.t, readReady(c.t, other.theirs), got, "%q on connection %q; what connection %q hears", s.args, s.conn, name)
 	}
 }

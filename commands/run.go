@@ -178,6 +178,7 @@ func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) 
 	if s.multi != nil {
 		s.multi.spoiled = true
 	}
+	s.endCaching(cmd)
 	text := e.wireText(err)
 	e.totals.errors.add(text)
 	out.Error(text)
@@ -206,6 +207,9 @@ type run struct {
 	stages     [storage.Databases]stage
 	call       Call
 	notices    notices
+	changed    []forgotten    // what the table of tracked keys knew of those that were changed
+	flushTold  bool           // the command under way has noted that it flushed
+	tracked    bool           // somebody in the namespace tracks keys
 	events     eventClass     // that somebody may hear of
 	hub        *hub           // of the namespace, as performing the items found it
 	seen       storage.Seq    // of what the batch did before the run
@@ -377,8 +381,7 @@ func (r *run) namedKeys() []string {
 // from the start by the store, so it first takes back what it did outside.
 func (r *run) perform() error {
 	r.undo()
-	r.hub = r.engine.hubOf(r.session) // under the store's locks: who reads later is in it
-	r.events = r.eventsWanted()
+	r.findHub()
 	if r.txn != nil {
 		if r.done = r.watchesHold(); !r.done {
 			r.out.NullArray()
@@ -392,8 +395,17 @@ func (r *run) perform() error {
 		}
 	}
 	r.notices.place(0, r.out.Len())
+	r.placeChanges()
 	r.reserveNotices()
 	return nil
+}
+
+// findHub looks who has to be told of what. It does so under the store's locks:
+// who comes later reads later, too.
+func (r *run) findHub() {
+	r.hub = r.engine.hubOf(r.session)
+	r.events = r.eventsWanted()
+	r.tracked = r.hub != nil && r.hub.tracking.clients.Load() > 0
 }
 
 // undo takes back what performing the items did outside the store.
@@ -437,6 +449,13 @@ func (r *run) invoke(it *item) error {
 	mark := r.out.Mark()
 	r.commandAt = mark
 	told, own := len(r.notices.list), len(r.notices.own)
+	if r.txn != nil {
+		r.findHub() // the command before may have subscribed
+	}
+	if s.track.on {
+		r.remember(cmd, it.argv)
+	}
+	r.flushTold = false
 	err := r.guarded(c)
 	if err == nil && c.Tx != nil && cmd.has(Writes) {
 		var fatal error
@@ -454,6 +473,8 @@ func (r *run) invoke(it *item) error {
 	}
 	if r.txn == nil {
 		r.notices.place(own, r.out.Len())
+		r.placeChanges()
+		s.endCaching(cmd)
 	}
 	return nil
 }
@@ -479,6 +500,9 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 	for db := from; db <= to; db++ {
 		if err := r.stages[db].commit(); err != nil {
 			return nil, err
+		}
+		if r.tracked {
+			r.noteChanges(&r.stages[db])
 		}
 	}
 	return nil, nil

@@ -51,6 +51,7 @@ type Session struct {
 
 	engine *Engine
 	subs   subscriptions
+	track  tracking
 	hub    *hub   // set while others may have something to push
 	found  *hub   // what hubOf saw
 	looked uint64 // at this generation of hubs
@@ -86,6 +87,8 @@ type shownState struct {
 	monitor    bool
 	waiting    bool // for the end of a pause
 	subs       [subscriptionKinds]int
+	tracking   shownTracking
+	ended      bool // QUIT: nothing can be pushed any more
 }
 
 // NewSession registers a connection with the engine.

@@ -26,6 +26,7 @@ const (
 	EndsMulti                       // ends the transaction even when it is refused
 	EndsPause                       // never waits for a pause
 	Namespaced                      // concerns the namespace without using its store
+	KeepsCaching                    // does not count as the command that CLIENT CACHING is about
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 )
 

@@ -37,6 +37,8 @@ type Config struct {
 
 	NotifyKeyspaceEvents string // which keyspace events are told, in Redis's letters; empty is none
 
+	TrackingTableMaxKeys int // keys of a namespace remembered for clients that track them; 0 is no limit
+
 	Dir                string // data directory
 	AppendFsync        Fsync  // when the journal is synced to disk
 	JournalSegmentSize int64  // bytes after which the journal starts a new file

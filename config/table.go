@@ -81,6 +81,11 @@ func serverRows() []directive {
 				"m keys that were looked up and missed, n new keys; A is all but the last two. The types l s h z t d and e are accepted and never happen. Empty is off."},
 			eventFlags{func(c *Config) *string { return &c.NotifyKeyspaceEvents }}},
 
+		{Directive{Name: "tracking-table-max-keys", Group: "Clients", Default: "100000", Unit: "keys", Zero: "no limit",
+			Doc: "How many keys of one namespace are remembered for clients that cache what they read (CLIENT TRACKING). " +
+				"Beyond it some key is forgotten, and whoever has read it is told that its copy is no longer good."},
+			number[int]{func(c *Config) *int { return &c.TrackingTableMaxKeys }, 0, 1_000_000_000, false}},
+
 		{Directive{Name: "dir", Group: "Data", Default: "./cubby-data",
 			Doc: "The directory of the data; created when it is missing. Only one server at a time can use it."},
 			text{func(c *Config) *string { return &c.Dir }, 1, 4095, true}},

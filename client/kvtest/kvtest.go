@@ -25,6 +25,9 @@ import (
 // patience bounds how long the server may take to stop.
 const patience = 10 * time.Second
 
+// trackedKeys is the default of tracking-table-max-keys.
+const trackedKeys = 100_000
+
 // Server is a running server with one app that is ready for use. Its methods
 // are safe for concurrent use.
 type Server struct {
@@ -105,7 +108,7 @@ func (s *Server) start(t testing.TB, log *slog.Logger, events string) error {
 	}
 	s.addr = ln.Addr().String()
 	s.engine = commands.New(commands.Options{
-		Store: store, Directory: s.directory, Clock: s.clock.now, Log: log, KeyspaceEvents: events,
+		Store: store, Directory: s.directory, Clock: s.clock.now, Log: log, KeyspaceEvents: events, TrackedKeys: trackedKeys,
 		Server: commands.ServerInfo{Version: "test", Port: ln.Addr().(*net.TCPAddr).Port, AppendSync: "no"},
 	})
 	engine.Store(s.engine)

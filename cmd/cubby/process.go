@@ -174,6 +174,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 		KeyspaceEvents: p.config.NotifyKeyspaceEvents,
 		Config:         p.live,
 		Settings:       &settings,
+		TrackedKeys:    p.config.TrackingTableMaxKeys,
 	})
 	p.engine.Store(e)
 	return e

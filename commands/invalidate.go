@@ -1,0 +1,232 @@
+package commands
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// This file tells connections that track (CLIENT TRACKING) that what they have
+// read has changed.
+//
+// A key is registered while the transaction that reads it holds the database,
+// and taken out by the one that changes it, so that no change falls between a
+// read and its registration. The message goes out at once, also under
+// appendfsync always: it says that a copy is old, and nothing of what is new.
+// Were it to wait and the write to fail, the table would have forgotten a copy
+// that is still in use.
+
+// invalidateChannel is where a connection in RESP2 hears of it.
+const invalidateChannel = "__redis__:invalidate"
+
+// remember registers the keys that a command of the session reads. Who runs
+// commands for a session, such as a script, calls it before each of them.
+func (r *run) remember(cmd *Command, argv [][]byte) {
+	t := &r.session.track
+	if !t.on || t.bcast || !cmd.has(Reads) || cmd.has(Writes|AlwaysNow) {
+		return
+	}
+	if t.optIn && !t.caching || t.optOut && t.caching {
+		return
+	}
+	first, last, step := cmd.keyRange(argv)
+	for i := first; i <= last; i += step {
+		if f, full := r.session.hub.tracking.remember(r.session.id, borrow(argv[i])); full {
+			r.changed = append(r.changed, f)
+		}
+	}
+}
+
+// noteChanges takes the keys that a stage has written out of the table.
+func (r *run) noteChanges(s *stage) {
+	t := &r.hub.tracking
+	if s.cleared && !r.flushTold { // FLUSHALL clears two
+		r.flushTold = true
+		r.changed = append(r.changed, forgotten{flush: true, all: t.takeAll(), at: behindReply})
+	}
+	for i := range s.writes {
+		key := s.writes[i].key
+		r.changed = append(r.changed, forgotten{key: key, readers: t.take(key), at: behindReply})
+	}
+}
+
+// dropChanges puts back what noteChanges took.
+func (r *run) dropChanges() {
+	for i := range r.changed {
+		r.hub.tracking.giveBack(&r.changed[i])
+	}
+	r.forgetChanges()
+}
+
+func (r *run) forgetChanges() {
+	clear(r.changed)
+	r.changed = r.changed[:0]
+}
+
+// placeChanges gives changes that have no position yet the one behind the reply.
+func (r *run) placeChanges() {
+	for i := len(r.changed) - 1; i >= 0 && r.changed[i].at == behindReply; i-- {
+		r.changed[i].at = r.out.Len()
+	}
+}
+
+// deliverChanges tells everybody. The session's own messages take their place
+// behind the replies to the commands that caused them.
+func (r *run) deliverChanges() {
+	if len(r.changed) == 0 {
+		return
+	}
+	own := r.hub.invalidate(r.changed, r.session)
+	for _, m := range own {
+		r.notices.own = append(r.notices.own, insertion{m.at, afterReply, m.msg})
+	}
+	r.forgetChanges()
+}
+
+type ownInvalidation struct {
+	at  int
+	msg []byte
+}
+
+// invalidate tells of changes that by made, nil for nobody, and returns what by
+// itself has to hear.
+func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidation) {
+	t := &h.tracking
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tell := func(k *tracker, m *invalidation, at int) {
+		if k.session == by && k.redirect == 0 {
+			if by.proto == resp.V3 {
+				own = append(own, ownInvalidation{at, m.bytes(resp.V3, by.proto)})
+			}
+			return
+		}
+		h.tellTracker(k, m)
+	}
+	end := 0
+	var keys []string
+	for i := range changes {
+		c := &changes[i]
+		end = max(end, c.at)
+		if c.flush {
+			for _, k := range t.trackers {
+				tell(k, &invalidation{}, c.at)
+			}
+			continue
+		}
+		if !c.evicted {
+			keys = append(keys, c.key)
+		}
+		m := &invalidation{keys: []string{c.key}}
+		for _, id := range c.readers {
+			k := t.trackers[id]
+			if k == nil || k.bcast || k.noLoop && k.session == by && !c.evicted {
+				continue
+			}
+			tell(k, m, c.at)
+		}
+	}
+	slices.Sort(keys)
+	byPrefix := t.broadcast(slices.Compact(keys))
+	for _, prefix := range slices.Sorted(maps.Keys(byPrefix)) {
+		m := &invalidation{keys: byPrefix[prefix]}
+		for _, k := range t.prefixes[prefix] {
+			if !k.noLoop || k.session != by {
+				tell(k, m, end)
+			}
+		}
+	}
+	return own
+}
+
+// tellTracker pushes to a tracker, or to the connection in its place.
+func (h *hub) tellTracker(k *tracker, m *invalidation) {
+	if k.redirect == 0 {
+		k.session.push(func(v shownState) []byte {
+			if v.proto != resp.V3 {
+				return nil
+			}
+			return m.bytes(v.proto, v.proto)
+		})
+		return
+	}
+	source := k.session.snapshot()
+	told := false
+	if target := h.engine.sessionByID(k.redirect); target != nil {
+		told = target.push(func(v shownState) []byte {
+			switch {
+			case !v.in(h.id):
+				return nil
+			case v.proto == resp.V3 || v.subscribed():
+				return m.bytes(v.proto, source.proto)
+			}
+			return []byte{} // it cannot be told, but it is there
+		})
+	}
+	if told {
+		return
+	}
+	k.session.show(func(v *shownState) { v.tracking.broken = true })
+	if source.proto == resp.V3 {
+		w := resp.NewWriter(resp.V3)
+		w.Push(2)
+		w.BulkString("tracking-redir-broken")
+		w.Int(k.redirect)
+		k.session.push(func(shownState) []byte { return w.Bytes() })
+	}
+}
+
+// push sends what choose makes for the session's state, unless it is empty. It
+// tells whether it was not nil.
+func (s *Session) push(choose func(shownState) []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	msg := choose(s.shown)
+	if len(msg) > 0 && s.opts.Push != nil {
+		s.opts.Push(msg, storage.Seq(0))
+	}
+	return msg != nil
+}
+
+func (e *Engine) sessionByID(id int64) *Session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sessions[id]
+}
+
+// invalidation is a message about keys; none stands for all.
+type invalidation struct {
+	keys []string
+	wire [2][2][]byte
+}
+
+// bytes encodes the message for a protocol. Redis writes the null that stands
+// for all keys in the protocol of the connection that tracks.
+func (m *invalidation) bytes(proto, source int) []byte {
+	b := &m.wire[proto-resp.V2][source-resp.V2]
+	if *b != nil {
+		return *b
+	}
+	w := resp.NewWriter(proto)
+	if proto == resp.V3 {
+		w.Push(2)
+		w.BulkString("invalidate")
+	} else {
+		w.Array(3)
+		w.BulkString("message")
+		w.BulkString(invalidateChannel)
+	}
+	if m.keys == nil {
+		w.SetProto(source)
+		w.Null()
+	} else {
+		w.Array(len(m.keys))
+		for _, key := range m.keys {
+			w.BulkString(key)
+		}
+	}
+	*b = w.Bytes()
+	return *b
+}

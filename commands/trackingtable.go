@@ -1,0 +1,183 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// trackingTable knows which connections of a namespace may have cached what
+// they read (CLIENT TRACKING): by key, or by prefix in the broadcasting mode.
+// As in Redis a key has no database here.
+type trackingTable struct {
+	clients atomic.Int32 // how many track: what every write asks
+
+	mu       sync.Mutex
+	most     int                           // how many keys may be remembered
+	trackers map[int64]*tracker            // by the session's number
+	keys     map[string][]int64            // who has read a key; some may have gone
+	items    int                           // pairs in keys
+	prefixes map[string]map[int64]*tracker // of those that broadcast
+	lengths  map[int]int                   // how many prefixes have a length
+}
+
+// tracker is a connection that tracks.
+type tracker struct {
+	session  *Session
+	bcast    bool
+	noLoop   bool  // not told of its own changes
+	redirect int64 // the connection that is told in its place; 0 is none
+}
+
+// forgotten is what the table knew of a key. The transaction that changed the
+// key took it out; it goes back when nothing comes of the transaction.
+type forgotten struct {
+	key     string
+	readers []int64
+	all     map[string][]int64 // of every key: the database was flushed
+	flush   bool
+	evicted bool // there was no room: whoever it is, its copy is no longer looked after
+	at      int  // behind which reply the changing session is told; behindReply until that is known
+}
+
+func (t *trackingTable) init(most int) {
+	t.most = most
+	t.trackers = make(map[int64]*tracker)
+	t.keys = make(map[string][]int64)
+	t.prefixes = make(map[string]map[int64]*tracker)
+	t.lengths = make(map[int]int)
+}
+
+// join adds a tracker, with the prefixes that it did not have yet.
+func (t *trackingTable) join(k *tracker, prefixes []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id := k.session.id
+	if t.trackers[id] == nil {
+		t.clients.Add(1)
+	}
+	t.trackers[id] = k
+	for _, p := range prefixes {
+		if t.prefixes[p] == nil {
+			t.prefixes[p] = make(map[int64]*tracker)
+			t.lengths[len(p)]++
+		}
+		t.prefixes[p][id] = k
+	}
+}
+
+// leave removes a tracker. What it has read is forgotten when it changes.
+func (t *trackingTable) leave(id int64, prefixes []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.trackers[id] == nil {
+		return
+	}
+	delete(t.trackers, id)
+	t.clients.Add(-1)
+	for _, p := range prefixes {
+		delete(t.prefixes[p], id)
+		if len(t.prefixes[p]) == 0 {
+			delete(t.prefixes, p)
+			if t.lengths[len(p)]--; t.lengths[len(p)] == 0 {
+				delete(t.lengths, len(p))
+			}
+		}
+	}
+}
+
+// remember notes that a session has read key. When there is no room it returns
+// what had to be forgotten for it.
+func (t *trackingTable) remember(id int64, key string) (f forgotten, full bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	readers, known := t.keys[key]
+	if slices.Contains(readers, id) {
+		return f, false
+	}
+	if !known {
+		key = strings.Clone(key)
+		if len(t.keys) >= t.most {
+			for victim := range t.keys { // some key
+				f, full = forgotten{key: victim, readers: t.takeLocked(victim), evicted: true, at: behindReply}, true
+				break
+			}
+		}
+	}
+	if len(readers) == cap(readers) { // before it grows: who has gone?
+		n := len(readers)
+		readers = slices.DeleteFunc(readers, func(id int64) bool { return t.trackers[id] == nil })
+		t.items -= n - len(readers)
+	}
+	t.keys[key] = append(readers, id)
+	t.items++
+	return f, full
+}
+
+// take forgets who has read key, and returns it.
+func (t *trackingTable) take(key string) []int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.takeLocked(key)
+}
+
+func (t *trackingTable) takeLocked(key string) []int64 {
+	readers, ok := t.keys[key]
+	if ok {
+		delete(t.keys, key)
+		t.items -= len(readers)
+	}
+	return readers
+}
+
+// takeAll forgets everything, and returns it.
+func (t *trackingTable) takeAll() map[string][]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.keys
+	t.keys, t.items = make(map[string][]int64), 0
+	return all
+}
+
+// giveBack undoes a take.
+func (t *trackingTable) giveBack(f *forgotten) {
+	for key, readers := range f.all {
+		for _, id := range readers {
+			t.remember(id, key)
+		}
+	}
+	for _, id := range f.readers {
+		t.remember(id, f.key)
+	}
+}
+
+// broadcast sorts changed keys by the prefixes that somebody wants to hear of.
+// Callers hold mu.
+func (t *trackingTable) broadcast(keys []string) map[string][]string {
+	if len(t.prefixes) == 0 {
+		return nil
+	}
+	var by map[string][]string
+	for _, key := range keys {
+		for n := range t.lengths {
+			if n > len(key) || t.prefixes[key[:n]] == nil {
+				continue
+			}
+			if by == nil {
+				by = make(map[string][]string)
+			}
+			by[key[:n]] = append(by[key[:n]], key)
+		}
+	}
+	return by
+}
+
+// trackingSizes are figures for INFO.
+type trackingSizes struct{ clients, keys, items, prefixes int }
+
+func (t *trackingTable) sizes() trackingSizes {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return trackingSizes{len(t.trackers), len(t.keys), t.items, len(t.prefixes)}
+}
