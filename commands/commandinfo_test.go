@@ -180,7 +180,7 @@ func TestCommandListsEveryRow(t *testing.T) {
 	require.Equal(t, ":"+strconv.Itoa(len(all.items))+"\r\n", c.do("COMMAND", "COUNT"))
 	require.Equal(t, all, parseReply(t, c.do("COMMAND", "INFO")))
 	subs := parseReply(t, c.do("COMMAND", "INFO", "client")).items[0].items[9]
-	require.Equal(t, "$client|getname", subs.items[0].items[0].text)
+	require.Equal(t, "$client|caching", subs.items[0].items[0].text)
 	require.Len(t, subs.items[0].items, 10)
 }
 
@@ -195,6 +195,6 @@ func TestCommandDocs(t *testing.T) {
 	require.Len(t, parseReply(t, c.do("COMMAND", "DOCS")).items, 2*len(c.e.table.rows))
 	client := parseReply(t, c.do("COMMAND", "DOCS", "client")).items[1]
 	require.Equal(t, "$subcommands", client.items[6].text)
-	require.Equal(t, "$client|getname", client.items[7].items[0].text)
+	require.Equal(t, "$client|caching", client.items[7].items[0].text)
 	require.Equal(t, "$client|id", parseReply(t, c.do("COMMAND", "DOCS", "CLIENT|ID")).items[0].text)
 }
