@@ -16,11 +16,15 @@ type trackingTable struct {
 	mu       sync.Mutex
 	most     int                           // how many keys may be remembered
 	trackers map[int64]*tracker            // by the session's number
-	keys     map[string][]int64            // who has read a key; some may have gone
+	keys     map[string]*readers           // who has read a key; some may have gone
 	items    int                           // pairs in keys
 	prefixes map[string]map[int64]*tracker // of those that broadcast
 	lengths  map[int]int                   // how many prefixes have a length
 }
+
+// readers are behind a pointer because key may be borrowed memory: to assign to
+// the map would replace its own copy.
+type readers struct{ ids []int64 }
 
 // tracker is a connection that tracks.
 type tracker struct {
@@ -35,7 +39,7 @@ type tracker struct {
 type forgotten struct {
 	key     string
 	readers []int64
-	all     map[string][]int64 // of every key: the database was flushed
+	all     map[string]*readers // of every key: the database was flushed
 	flush   bool
 	evicted bool // there was no room: whoever it is, its copy is no longer looked after
 	at      int  // behind which reply the changing session is told; behindReply until that is known
@@ -44,7 +48,7 @@ type forgotten struct {
 func (t *trackingTable) init(most int) {
 	t.most = most
 	t.trackers = make(map[int64]*tracker)
-	t.keys = make(map[string][]int64)
+	t.keys = make(map[string]*readers)
 	t.prefixes = make(map[string]map[int64]*tracker)
 	t.lengths = make(map[int]int)
 }
@@ -92,25 +96,25 @@ func (t *trackingTable) leave(id int64, prefixes []string) {
 func (t *trackingTable) remember(id int64, key string) (f forgotten, full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	readers, known := t.keys[key]
-	if slices.Contains(readers, id) {
-		return f, false
-	}
-	if !known {
-		key = strings.Clone(key)
+	who := t.keys[key]
+	if who == nil {
 		if len(t.keys) >= t.most {
 			for victim := range t.keys { // some key
 				f, full = forgotten{key: victim, readers: t.takeLocked(victim), evicted: true, at: behindReply}, true
 				break
 			}
 		}
+		who = new(readers)
+		t.keys[strings.Clone(key)] = who
 	}
-	if len(readers) == cap(readers) { // before it grows: who has gone?
-		n := len(readers)
-		readers = slices.DeleteFunc(readers, func(id int64) bool { return t.trackers[id] == nil })
-		t.items -= n - len(readers)
+	if slices.Contains(who.ids, id) {
+		return f, full
 	}
-	t.keys[key] = append(readers, id)
+	if n := len(who.ids); n == cap(who.ids) { // before it grows: who has gone?
+		who.ids = slices.DeleteFunc(who.ids, func(id int64) bool { return t.trackers[id] == nil })
+		t.items -= n - len(who.ids)
+	}
+	who.ids = append(who.ids, id)
 	t.items++
 	return f, full
 }
@@ -123,27 +127,28 @@ func (t *trackingTable) take(key string) []int64 {
 }
 
 func (t *trackingTable) takeLocked(key string) []int64 {
-	readers, ok := t.keys[key]
-	if ok {
-		delete(t.keys, key)
-		t.items -= len(readers)
+	who := t.keys[key]
+	if who == nil {
+		return nil
 	}
-	return readers
+	delete(t.keys, key)
+	t.items -= len(who.ids)
+	return who.ids
 }
 
 // takeAll forgets everything, and returns it.
-func (t *trackingTable) takeAll() map[string][]int64 {
+func (t *trackingTable) takeAll() map[string]*readers {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.keys
-	t.keys, t.items = make(map[string][]int64), 0
+	t.keys, t.items = make(map[string]*readers), 0
 	return all
 }
 
 // giveBack undoes a take.
 func (t *trackingTable) giveBack(f *forgotten) {
-	for key, readers := range f.all {
-		for _, id := range readers {
+	for key, who := range f.all {
+		for _, id := range who.ids {
 			t.remember(id, key)
 		}
 	}
