@@ -126,3 +126,21 @@ func checkKeys(cmd *Command, argv [][]byte, p *auth.Principal) error {
 	}
 	return nil
 }
+
+// refused answers a command that admission turned away.
+func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) {
+	if cmd != nil {
+		cmd.hits.rejected.Add(1)
+	}
+	if cmd != nil && cmd.has(EndsMulti) {
+		s.endTransaction()
+		err = errExecRefused(err)
+	}
+	if s.multi != nil {
+		s.multi.spoiled = true
+	}
+	s.endCaching(cmd)
+	text := e.wireText(err)
+	e.totals.errors.add(text)
+	out.Error(text)
+}

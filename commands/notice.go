@@ -45,6 +45,14 @@ const (
 	nextReply                       // told by the command behind, before it answers
 )
 
+// findHub looks who has to be told of what. It does so under the store's locks:
+// who comes later reads later, too.
+func (r *run) findHub() {
+	r.hub = r.engine.hubOf(r.session)
+	r.events = r.eventsWanted()
+	r.tracked = r.hub != nil && r.hub.tracking.clients.Load() > 0
+}
+
 // tell collects a message. It is for handlers, through Call.
 func (r *run) tell(n notice) {
 	n.channel, n.payload = strings.Clone(n.channel), strings.Clone(n.payload)

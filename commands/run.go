@@ -166,24 +166,6 @@ func (s *Session) ranLast(cmd *Command) {
 // neighbours.
 func joinsRun(cmd *Command) bool { return cmd.usesStore() && !cmd.has(CrossDB|Stateful|Bulky) }
 
-// refused answers a command that admission turned away.
-func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) {
-	if cmd != nil {
-		cmd.hits.rejected.Add(1)
-	}
-	if cmd != nil && cmd.has(EndsMulti) {
-		s.endTransaction()
-		err = errExecRefused(err)
-	}
-	if s.multi != nil {
-		s.multi.spoiled = true
-	}
-	s.endCaching(cmd)
-	text := e.wireText(err)
-	e.totals.errors.add(text)
-	out.Error(text)
-}
-
 // run is the state of the commands under way in one session. It lives in the
 // session so that a command allocates nothing of it.
 type run struct {
@@ -208,6 +190,7 @@ type run struct {
 	call       Call
 	notices    notices
 	changed    []forgotten    // what the table of tracked keys knew of those that were changed
+	caching    bool           // what CLIENT CACHING had said when the run began
 	flushTold  bool           // the command under way has noted that it flushed
 	tracked    bool           // somebody in the namespace tracks keys
 	events     eventClass     // that somebody may hear of
@@ -263,6 +246,7 @@ func (r *run) begin() {
 	r.mark = r.out.Mark()
 	r.homeDB = r.session.db
 	r.looks = len(r.session.watched)
+	r.caching = r.session.track.caching
 	r.hits, r.misses = r.session.hits, r.session.misses
 	r.bases = [storage.Databases]storage.Tx{}
 }
@@ -400,14 +384,6 @@ func (r *run) perform() error {
 	return nil
 }
 
-// findHub looks who has to be told of what. It does so under the store's locks:
-// who comes later reads later, too.
-func (r *run) findHub() {
-	r.hub = r.engine.hubOf(r.session)
-	r.events = r.eventsWanted()
-	r.tracked = r.hub != nil && r.hub.tracking.clients.Load() > 0
-}
-
 // undo takes back what performing the items did outside the store.
 func (r *run) undo() {
 	r.out.Rewind(r.mark)
@@ -416,6 +392,7 @@ func (r *run) undo() {
 		r.session.restore(r.subsBefore)
 	}
 	r.session.db = r.homeDB
+	r.session.track.caching = r.caching
 	r.session.hits, r.session.misses = r.hits, r.misses
 	if r.txn == nil { // WATCH is refused inside transactions
 		r.session.watched = r.session.watched[:r.looks]

@@ -138,6 +138,11 @@ func TestTrackingOnAStoreThatRunsTwice(t *testing.T) {
 	require.Equal(t, invalidated("k"), c.pushed())
 	b.do("SET", "k", "w")
 	require.Empty(t, c.pushed())
+
+	c = h.tracking("OPTIN")
+	c.pipeline([]string{"CLIENT", "CACHING", "YES"}, []string{"GET", "k"}, []string{"GET", "j"})
+	b.do("MSET", "k", "1", "j", "1")
+	require.Equal(t, invalidated("k"), c.pushed())
 }
 
 func TestExpiryInvalidates(t *testing.T) {
