@@ -161,10 +161,17 @@ func driveGoRedis(d *driven) {
 		}
 	})
 	d.check(restart, func(t *testing.T) {
+		sub := kv.Subscribe(ctx, "news")
+		defer sub.Close()
+		_, err := sub.Receive(ctx)
+		require.NoError(t, err)
+		heard := sub.Channel()
 		require.NoError(t, kv.Set(ctx, "kept", "v", 0).Err())
 		d.restart()
 		got, err := kv.Get(ctx, "kept").Result()
 		require.NoError(t, err, "it retries by itself")
 		require.Equal(t, "v", got)
+		require.Eventually(t, func() bool { return kv.Publish(ctx, "news", "again").Val() == 1 }, patience, pollEvery, "it subscribes anew")
+		require.Equal(t, "again", (<-heard).Payload)
 	})
 }

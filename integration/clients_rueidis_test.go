@@ -197,10 +197,25 @@ func driveRueidis(d *driven) {
 		}
 	})
 	d.check(restart, func(t *testing.T) {
+		sub, stop := context.WithCancel(ctx)
+		ended, heard := make(chan error), make(chan string, 100)
+		go func() {
+			ended <- kv.Receive(sub, kv.B().Subscribe().Channel("more").Build(), func(m rueidis.PubSubMessage) { heard <- m.Message })
+		}()
+		reaches := func() bool { // the pattern n* is still subscribed to: a cancelled context tells the server nothing
+			n, err := kv.Do(ctx, kv.B().Publish().Channel("more").Message("hello").Build()).AsInt64()
+			return err == nil && n == 1
+		}
+		require.Eventually(t, reaches, patience, pollEvery)
+		require.Equal(t, "hello", <-heard)
 		require.NoError(t, set("kept", "v"))
 		d.restart()
 		got, err := get("kept")
 		require.NoError(t, err, "it retries what only reads by itself")
 		require.Equal(t, "v", got)
+		require.Eventually(t, reaches, patience, pollEvery, "it subscribes anew")
+		require.Equal(t, "hello", <-heard)
+		stop()
+		require.ErrorIs(t, <-ended, context.Canceled)
 	})
 }

@@ -49,7 +49,8 @@ const legend = `
 - **Lua**: EVAL, EVALSHA, and what the client does about ` + "`NOSCRIPT`" + `
 - **caching**: client-side caching: an invalidation arrives
 - **errors**: our codes arrive in the client's own class of errors
-- **restart**: the server is killed and comes back, and the same client object goes on
+- **restart**: the server is killed and comes back; the same client object goes on, and go-redis, rueidis, ioredis and node-redis
+  renew their subscriptions
 `
 
 func main() {

@@ -122,9 +122,15 @@ await check("errors", async () => {
 });
 
 await check("restart", async () => {
+  const sub = open();
+  await sub.subscribe("news");
+  const heard = new Promise((resolve) => sub.once("message", (_, message) => resolve(message)));
   await kv.set("kept", "v");
   await restart();
   assert.equal(await kv.get("kept"), "v"); // queued until it is connected again
+  await eventually(async () => assert.equal(await kv.publish("news", "again"), 1)); // it subscribes anew
+  assert.equal(await heard, "again");
+  sub.disconnect();
 });
 
 kv.disconnect();

@@ -127,10 +127,17 @@ await check("errors", async () => {
 });
 
 await check("restart", async () => {
+  const sub = await kv.duplicate().on("error", () => {}).connect();
+  let note;
+  const heard = new Promise((resolve) => (note = resolve));
+  await sub.subscribe("news", note);
   await kv.set("kept", "v");
   await restart();
   // What was under way when the connection broke is refused, what comes later waits.
   assert.equal(await eventually(() => kv.get("kept")), "v");
+  await eventually(async () => assert.equal(await kv.publish("news", "again"), 1)); // it subscribes anew
+  assert.equal(await heard, "again");
+  sub.destroy();
 });
 
 kv.destroy();
