@@ -17,7 +17,7 @@ func aclRows() []*Command {
 	)
 	rows := []*Command{
 		{Name: "acl", Arity: -2, ACL: "slow", Group: "server", Since: since, Doc: "A container for Access List Control commands."},
-		{Name: "acl|cat", Arity: -2, Also: also, ACL: "slow", Group: "server", Since: since, Syntax: "[category]",
+		{Name: "acl|cat", Arity: -2, Also: also, ACL: "slow", Group: "server", Since: since, Syntax: "[categoryname]",
 			Doc: "Lists the ACL categories, or the commands of one.", Run: runACLCat},
 		{Name: "acl|genpass", Arity: -2, Also: also, ACL: "slow", Group: "server", Since: since, Syntax: "[bits]",
 			Doc: "Makes a random password of 256 bits, or of another number of them.", Run: runACLGenPass},
@@ -27,10 +27,14 @@ func aclRows() []*Command {
 			Doc: "Returns who the connection is: its namespace, or admin.", Run: runACLWhoAmI},
 	}
 	for _, r := range []struct {
-		name  string
-		arity int
-	}{{"deluser", -3}, {"dryrun", -4}, {"getuser", 3}, {"list", 2}, {"load", 2}, {"log", -2}, {"save", 2}, {"setuser", -3}, {"users", 2}} {
-		row := &Command{Name: "acl|" + r.name, Arity: r.arity, Flags: Admin, Also: also, ACL: acl, Group: "server", Since: since,
+		name   string
+		arity  int
+		syntax string
+	}{
+		{"deluser", -3, "username [username ...]"}, {"dryrun", -4, "username command [arg [arg ...]]"}, {"getuser", 3, "username"}, {"list", 2, ""},
+		{"load", 2, ""}, {"log", -2, "[count | RESET]"}, {"save", 2, ""}, {"setuser", -3, "username [rule [rule ...]]"}, {"users", 2, ""},
+	} {
+		row := &Command{Name: "acl|" + r.name, Arity: r.arity, Flags: Admin, Also: also, ACL: acl, Group: "server", Since: since, Syntax: r.syntax,
 			Doc: "Always an error: there are apps and tokens instead of ACL users.", Secrets: secretsOfACL, Run: runNoACLUsers}
 		if r.name == "dryrun" {
 			row.Since = "7.0.0"

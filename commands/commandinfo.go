@@ -210,6 +210,10 @@ func writeCommandDocs(out *resp.Writer, cmd *Command) {
 	if len(subs) > 0 {
 		fields++
 	}
+	args, _ := cmd.arguments()
+	if len(args) > 0 && len(subs) == 0 {
+		fields++
+	}
 	out.BulkString(cmd.Name)
 	out.Map(fields)
 	out.BulkString("summary")
@@ -219,6 +223,10 @@ func writeCommandDocs(out *resp.Writer, cmd *Command) {
 	out.BulkString("group")
 	out.BulkString(cmd.Group)
 	if len(subs) == 0 {
+		if len(args) > 0 {
+			out.BulkString("arguments")
+			writeArguments(out, args)
+		}
 		return
 	}
 	out.BulkString("subcommands")

@@ -187,8 +187,12 @@ func TestCommandListsEveryRow(t *testing.T) {
 func TestCommandDocs(t *testing.T) {
 	h := newHarness(t)
 	const summary = "$7\r\nsummary\r\n$27\r\nReturns the value of a key.\r\n$5\r\nsince\r\n$5\r\n1.0.0\r\n$5\r\ngroup\r\n$7\r\nstrings\r\n"
-	require.Equal(t, "*2\r\n$3\r\nget\r\n*6\r\n"+summary, h.open().do("COMMAND", "DOCS", "get", "nope"))
-	require.Equal(t, "%1\r\n$3\r\nget\r\n%3\r\n"+summary, h.open().resp3().do("COMMAND", "DOCS", "get", "nope"))
+	const (
+		args2 = "$9\r\narguments\r\n*1\r\n*6\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n"
+		args3 = "$9\r\narguments\r\n*1\r\n%3\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n"
+	)
+	require.Equal(t, "*2\r\n$3\r\nget\r\n*8\r\n"+summary+args2, h.open().do("COMMAND", "DOCS", "get", "nope"))
+	require.Equal(t, "%1\r\n$3\r\nget\r\n%4\r\n"+summary+args3, h.open().resp3().do("COMMAND", "DOCS", "get", "nope"))
 	require.Equal(t, "%0\r\n", h.open().resp3().do("COMMAND", "DOCS", "nope"))
 
 	c := h.open()

@@ -14,7 +14,7 @@ func conditionalRows() []*Command {
 		{Name: "delifeq", Arity: 3, Flags: Writes, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "Valkey 9.0.0",
 			Syntax: "key value", Doc: "Deletes a key if its value is the given one, as a lock's owner does to release it.", Run: runDelIfEq},
 		{Name: "msetex", Arity: -4, Flags: Writes | Grows, Keys: KeySpec{Find: msetexKeys}, ACL: "write string slow", Group: "strings", Since: "8.4.0",
-			Syntax: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL]",
+			Syntax: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 			Doc:    "Sets several keys with one TTL, all or none of them; NX wants none of them to exist, XX all.",
 			Tips:   "request_policy:multi_shard response_policy:all_succeeded", Run: runMSetEX},
 	}

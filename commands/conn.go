@@ -21,7 +21,7 @@ func connRows() []*Command {
 		{Name: "echo", Arity: 2, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "message", Doc: "Answers the message.", Also: "loading stale", Run: runEcho},
 		{Name: "select", Arity: 2, Flags: Stateful | CrossDB, ACL: "fast connection", Group: "connection", Since: "1.0.0",
-			Syntax: "0 | 1", Doc: "Chooses the durable database 0 or the ephemeral database 1.", Also: "loading stale", Run: runSelect},
+			Syntax: "<0 | 1>", Doc: "Chooses the durable database 0 or the ephemeral database 1.", Also: "loading stale", Run: runSelect},
 		{Name: "quit", Arity: -1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Doc: "Closes the connection after the replies so far.", Also: "noscript loading stale allow_busy", Run: runQuit},
 		{Name: "reset", Arity: 1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "6.2.0",

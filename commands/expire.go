@@ -21,8 +21,8 @@ func expireRows() []*Command {
 	return []*Command{
 		set("expire", "1.0.0", "seconds", "Gives a key a TTL in seconds; 0 or less deletes it.", expiryEX),
 		set("pexpire", "2.6.0", "milliseconds", "Gives a key a TTL in milliseconds.", expiryPX),
-		set("expireat", "1.2.0", "unix-seconds", "Sets the moment at which a key ends; the past deletes it.", expiryEXAT),
-		set("pexpireat", "2.6.0", "unix-milliseconds", "Sets the moment at which a key ends, in milliseconds.", expiryPXAT),
+		set("expireat", "1.2.0", "unix-time-seconds", "Sets the moment at which a key ends; the past deletes it.", expiryEXAT),
+		set("pexpireat", "2.6.0", "unix-time-milliseconds", "Sets the moment at which a key ends, in milliseconds.", expiryPXAT),
 		get("ttl", "1.0.0", "Returns the seconds that a key has left.",
 			func(c *Call, at int64) { c.Out.Int((max(at-c.Now, 0) + 500) / 1000) }),
 		get("pttl", "2.6.0", "Returns the milliseconds that a key has left.",

@@ -24,13 +24,15 @@ func introspectionRows() []*Command {
 			Syntax: "[command-name [command-name ...]]", Doc: "Returns the documentation of commands, by default of all.", Run: runCommandDocs},
 		{Name: "command|getkeys", Arity: -4, Also: also, ACL: acl, Group: "server", Since: "2.8.13",
 			Syntax: "command [argument ...]", Doc: "Returns the keys among the arguments of a command.", Run: runCommandGetKeys},
+		{Name: "command|getkeysandflags", Arity: -4, Also: also, ACL: acl, Group: "server", Since: "7.0.0",
+			Syntax: "command [arg [arg ...]]", Doc: "Returns the keys among the arguments of a command, and what it may do with them at most.", Run: runCommandGetKeysAndFlags},
 		{Name: "command|help", Arity: 2, Also: also, ACL: acl, Group: "server", Since: "5.0.0",
 			Doc: "Lists the subcommands of COMMAND.", Run: runCommandHelp},
 		{Name: "command|info", Arity: -2, Also: also, Tips: order, ACL: acl, Group: "server", Since: "2.8.13",
 			Syntax: "[command-name [command-name ...]]",
 			Doc:    "Returns arity, flags, key positions and ACL categories of commands, by default of all.", Run: runCommandInfo},
 		{Name: "command|list", Arity: -2, Also: also, Tips: order, ACL: acl, Group: "server", Since: "7.0.0",
-			Syntax: "[FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]",
+			Syntax: "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
 			Doc:    "Returns the names of commands and subcommands.", Run: runCommandList},
 	}
 }
@@ -52,6 +54,8 @@ func runCommandHelp(c *Call) error {
 		"    commands are returned.",
 		"GETKEYS <full-command>",
 		"    Return the keys from a full command.",
+		"GETKEYSANDFLAGS <full-command>",
+		"    Return the keys and the access flags from a full command.",
 	)
 	return nil
 }
@@ -139,24 +143,46 @@ var (
 )
 
 func runCommandGetKeys(c *Call) error {
-	argv := c.Argv[2:]
-	cmd := c.Engine.table.resolve(argv)
-	switch {
-	case cmd == nil:
-		return errGetKeysCommand
-	case !cmd.namesKeys():
-		return errGetKeysNone
-	case !cmd.arityFits(len(argv)):
-		return errGetKeysArity
-	}
-	first, last, step := cmd.keyRange(argv)
-	var keys [][]byte
-	for i := first; i <= last; i += step {
-		keys = append(keys, argv[i])
+	_, keys, err := c.keysOfCommand()
+	if err != nil {
+		return err
 	}
 	c.Out.Array(len(keys))
 	for _, k := range keys {
 		c.Out.Bulk(k)
 	}
 	return nil
+}
+
+func runCommandGetKeysAndFlags(c *Call) error {
+	cmd, keys, err := c.keysOfCommand()
+	if err != nil {
+		return err
+	}
+	c.Out.Array(len(keys))
+	for _, k := range keys {
+		c.Out.Array(2)
+		c.Out.Bulk(k)
+		writeWords(c.Out, "", cmd.keyUse())
+	}
+	return nil
+}
+
+// keysOfCommand finds the command that the arguments are, and its keys.
+func (c *Call) keysOfCommand() (cmd *Command, keys [][]byte, err error) {
+	argv := c.Argv[2:]
+	cmd = c.Engine.table.resolve(argv)
+	switch {
+	case cmd == nil:
+		return nil, nil, errGetKeysCommand
+	case !cmd.namesKeys():
+		return nil, nil, errGetKeysNone
+	case !cmd.arityFits(len(argv)):
+		return nil, nil, errGetKeysArity
+	}
+	first, last, step := cmd.keyRange(argv)
+	for i := first; i <= last; i += step {
+		keys = append(keys, argv[i])
+	}
+	return cmd, keys, nil
 }

@@ -25,7 +25,7 @@ func keyRows() []*Command {
 		{Name: "renamenx", Arity: 3, Flags: Writes | Grows, Keys: KeySpec{First: 1, Last: 2, Step: 1}, ACL: "keyspace write fast", Group: "keys", Since: "1.0.0",
 			Syntax: "key newkey", Doc: "Renames a key if the new name is free.", Run: runRenameNX},
 		{Name: "copy", Arity: -3, Flags: Writes | Grows | CrossDB, Keys: KeySpec{First: 1, Last: 2, Step: 1}, ACL: "keyspace write slow",
-			Group: "keys", Since: "6.2.0", Syntax: "source destination [DB 0 | 1] [REPLACE]",
+			Group: "keys", Since: "6.2.0", Syntax: "source destination [DB <0 | 1>] [REPLACE]",
 			Doc: "Copies a key with its TTL, also to the other database.", Run: runCopy},
 		{Name: "randomkey", Arity: 1, Flags: Reads | WholeNamespace, ACL: "keyspace read slow", Group: "keys", Since: "1.0.0",
 			Doc: "Returns some key of the namespace.", Tips: "request_policy:all_shards nondeterministic_output", Run: runRandomKey},

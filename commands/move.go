@@ -7,7 +7,7 @@ import (
 func moveRows() []*Command {
 	return []*Command{
 		{Name: "move", Arity: 3, Flags: Writes | Grows | CrossDB, Keys: oneKey, ACL: "keyspace write fast", Group: "keys", Since: "1.0.0",
-			Syntax: "key 0 | 1", Doc: "Moves a key with its TTL to the other database, if the name is free there.", Run: runMove},
+			Syntax: "key <0 | 1>", Doc: "Moves a key with its TTL to the other database, if the name is free there.", Run: runMove},
 	}
 }
 

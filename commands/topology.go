@@ -27,15 +27,15 @@ func topologyRows() []*Command {
 	rows = append(rows, &Command{Name: "cluster", Arity: -2, ACL: "slow", Group: "cluster", Since: "3.0.0", Doc: "A container for cluster commands."})
 	const random = "nondeterministic_output"
 	for _, r := range []struct {
-		name        string
-		arity       int
-		tips, since string
+		name                string
+		arity               int
+		tips, since, syntax string
 	}{
-		{"countkeysinslot", 3, "", "3.0.0"}, {"getkeysinslot", 4, random, "3.0.0"}, {"help", 2, "", "5.0.0"}, {"info", 2, random, "3.0.0"},
-		{"keyslot", 3, "", "3.0.0"}, {"links", 2, random, "7.0.0"}, {"myid", 2, "", "3.0.0"}, {"nodes", 2, random, "3.0.0"},
-		{"shards", 2, random, "7.0.0"}, {"slots", 2, random, "3.0.0"},
+		{"countkeysinslot", 3, "", "3.0.0", "slot"}, {"getkeysinslot", 4, random, "3.0.0", "slot count"}, {"help", 2, "", "5.0.0", ""},
+		{"info", 2, random, "3.0.0", ""}, {"keyslot", 3, "", "3.0.0", "key"}, {"links", 2, random, "7.0.0", ""}, {"myid", 2, "", "3.0.0", ""},
+		{"nodes", 2, random, "3.0.0", ""}, {"shards", 2, random, "7.0.0", ""}, {"slots", 2, random, "3.0.0", ""},
 	} {
-		row := &Command{Name: "cluster|" + r.name, Arity: r.arity, Also: "stale", Tips: r.tips, ACL: "slow", Group: "cluster", Since: r.since,
+		row := &Command{Name: "cluster|" + r.name, Arity: r.arity, Also: "stale", Tips: r.tips, ACL: "slow", Group: "cluster", Since: r.since, Syntax: r.syntax,
 			Doc: "An error, as of every Redis that is not in cluster mode.", Run: runNoCluster}
 		if r.name == "help" {
 			row.Also = "loading stale"
