@@ -126,12 +126,15 @@ func (ks *keyspace) random(now int64) (slot uint32, ok bool) {
 	return 0, false
 }
 
+// untidy tells whether tidy has something to do.
+func (ks *keyspace) untidy() bool { return !ks.stuck && ks.arena.wasteful() }
+
 // tidy empties a chunk or two of the arena while too much of it is unused. It
 // runs between transactions: nobody holds a slice of a record.
 func (ks *keyspace) tidy() {
 	a := &ks.arena
 	for range 2 {
-		if ks.stuck || !a.wasteful() {
+		if !ks.untidy() {
 			return
 		}
 		number := a.emptiest()

@@ -9,7 +9,8 @@ import (
 )
 
 // sweeper removes in the background what nobody can see any more: expired
-// items, and the rows of cleared or dropped spaces. It works in small steps,
+// items, memory that a large deletion has left, and the rows of cleared or dropped
+// spaces. It works in small steps,
 // one space after the other, so that neither a lock nor a neighbour waits long.
 type sweeper struct {
 	mu     sync.Mutex
@@ -109,7 +110,7 @@ func (w *sweeper) step() bool {
 		if done.removed > 0 {
 			w.lag.Store(done.lag)
 		}
-		if done.more {
+		if done.more || done.untidy {
 			w.purge([]*space{job.space})
 		}
 		job.space.raise(done.keys)
@@ -139,6 +140,7 @@ func (w *sweeper) adapt(held time.Duration, full bool) {
 type swept struct {
 	removed int
 	more    bool          // may be due
+	untidy  bool          // the arena has more to give back
 	keys    []string      // that expired, if the space has events
 	lag     int64         // ms since the expiry of the last of them
 	held    time.Duration // of the space's lock
@@ -192,6 +194,7 @@ func (sp *space) sweep(limit int) (done swept) {
 		sp.reset() // the table never shrinks
 	} else {
 		ks.tidy()
+		done.untidy = ks.untidy()
 	}
 	sp.account()
 	if err := sp.shard.apply(nil, a); err != nil {

@@ -67,3 +67,30 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	eventually(t, "rows of a dropped space go", func() bool { return rows() == 0 })
 	require.Empty(t, s.shards[0].armed)
 }
+
+// A deletion of nearly everything gives memory back, although nobody writes
+// behind it.
+func TestDeletedMemoryGoesBack(t *testing.T) {
+	s := openTest(t, Options{})
+	sp := namespace(t, s, notes).(*space)
+	const keys = 20_000
+	write(t, s, notes, func(tx storage.Tx) {
+		for i := range keys {
+			put(t, tx, fmt.Sprintf("k%d", i), "a value of some length, to fill a few chunks")
+		}
+	})
+	size := func() int64 {
+		sp.mu.RLock()
+		defer sp.mu.RUnlock()
+		return sp.ks.arena.size
+	}
+	full := size()
+	write(t, s, notes, func(tx storage.Tx) {
+		for i := range keys - 10 {
+			require.NoError(t, tx.Delete(fmt.Sprintf("k%d", i)))
+		}
+	})
+	eventually(t, "memory goes back", func() bool { return size() < full/10 })
+	require.Len(t, list(t, sp), 10)
+	require.NoError(t, s.Check())
+}

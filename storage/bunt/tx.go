@@ -256,8 +256,11 @@ func (t *tx) settle() {
 			freed = true
 		}
 	}
-	if freed {
-		t.sp.ks.tidy()
+	if !freed {
+		return
+	}
+	if t.sp.ks.tidy(); t.sp.ks.untidy() { // it deleted a lot
+		t.sp.store.sweeper.purge([]*space{t.sp})
 	}
 }
 
