@@ -31,6 +31,8 @@ func driveRedisCLI(d *driven) {
 	d.check(signIn, func(t *testing.T) {
 		require.Equal(t, "PONG", cli("", "PING"))
 		require.Equal(t, "PONG", d.server.redisCLI(t, flag, "--user", d.user, "--pass", d.token, "-n", "1")("", "PING"))
+		url := fmt.Sprintf("redis://acme%%2Fnotes:%s@127.0.0.1:%d/1", d.token, d.server.port)
+		require.Equal(t, "PONG", d.server.redisCLI(t, flag, "-u", url)("", "PING"))
 		require.Contains(t, d.server.redisCLI(t, flag, "-a", "wrong")("", "GET", "k"), "WRONGPASS")
 		require.Contains(t, d.server.redisCLI(t, flag, "--user", "acme/other", "-a", d.token)("", "GET", "k"), "WRONGPASS")
 		require.Contains(t, d.server.redisCLI(t, flag)("", "GET", "k"), "NOAUTH")
@@ -42,7 +44,9 @@ func driveRedisCLI(d *driven) {
 		require.Equal(t, `"1",NULL,"2"`, cli("", "--csv", "MGET", "a", "missing", "b"))
 		require.JSONEq(t, `["1",null,"2"]`, cli("", "--json", "MGET", "a", "missing", "b"))
 		require.Equal(t, "1\n2\n3", cli("", "-r", "3", "INCR", "n"))
-		require.Equal(t, "from stdin", func() string { cli("from stdin", "-x", "SET", "k"); return cli("", "GET", "k") }())
+		require.Equal(t, "OK", cli("a\r\nb", "-x", "SET", "k"))
+		require.Equal(t, "a\r\nb", cli("", "GET", "k"))
+		require.Equal(t, "OK", cli("", "KV.SET", "doc", `{"a": 1}`))
 	})
 	d.check(pipeline, func(t *testing.T) {
 		var load strings.Builder
@@ -65,15 +69,15 @@ func driveRedisCLI(d *driven) {
 		require.Len(t, slices.Compact(scanned), 3000)
 	})
 	d.check("--bigkeys, --memkeys", func(t *testing.T) {
-		require.Contains(t, cli("", "--bigkeys"), "3006 strings with ")
-		require.Contains(t, cli("", "--memkeys"), "3006 strings with ")
+		require.Contains(t, cli("", "--bigkeys"), "3007 strings with ")
+		require.Contains(t, cli("", "--memkeys"), "3007 strings with ")
 	})
 	d.check("--stat", func(t *testing.T) {
 		_, lines, stop := d.openCLI(t, flag, "--stat", "-i", "0.01")
 		defer stop()
 		require.Regexp(t, "^-+ data -+", <-lines)
 		require.Regexp(t, "^keys +mem +clients", <-lines)
-		require.Regexp(t, `^3006 +\d+.* \d+ `, <-lines)
+		require.Regexp(t, `^3007 +\d+.* \d+ `, <-lines)
 	})
 	d.check(pubsub, func(t *testing.T) {
 		_, lines, stop := d.openCLI(t, flag, "SUBSCRIBE", "news")

@@ -45,6 +45,12 @@ func driveRueidis(d *driven) {
 		require.NoError(t, kv.Do(ctx, kv.B().Ping().Build()).Error())
 		_, err := open(func(o *rueidis.ClientOption) { o.Username, o.SelectDB, o.ClientName = d.user, 1, "worker" })
 		require.NoError(t, err)
+		url, err := rueidis.ParseURL(fmt.Sprintf("redis://acme%%2Fnotes:%s@%s/1", d.token, d.server.addr()))
+		require.NoError(t, err)
+		_, err = open(func(o *rueidis.ClientOption) {
+			o.Username, o.Password, o.SelectDB = url.Username, url.Password, url.SelectDB
+		})
+		require.NoError(t, err)
 		_, err = open(func(o *rueidis.ClientOption) { o.Password = "wrong" })
 		require.ErrorContains(t, err, "WRONGPASS")
 		_, err = open(func(o *rueidis.ClientOption) { o.Username = "acme/other" })

@@ -32,6 +32,9 @@ async def main():
         assert await kv.get("text") == "grüße"
         assert 90 < await kv.ttl("text") <= 100
         assert await kv.set("text", "x", nx=True) is None
+        data = bytes([0, 1, 254, 255, 13, 10])
+        async with aredis.from_url(url) as binary:
+            assert await binary.set("bytes", data) and await binary.get("bytes") == data
         assert [await kv.incr("n"), await kv.incrby("n", 5)] == [1, 6]
         assert await kv.mset({"a": 1, "b": 2})
         assert await kv.mget("a", "missing", "b") == ["1", None, "2"]
