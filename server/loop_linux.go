@@ -194,9 +194,9 @@ func (l *loop) poll() (n int) {
 	// and woken up. That keeps a processor from other goroutines, so one that
 	// has sent some off, or has nothing to do for a while, is parked.
 	if l.away == 0 {
-		n, _ = unix.EpollWait(l.fd, l.events[:], shortWait)
+		n = epollWait(l.fd, l.events[:], shortWait)
 	}
-	if n <= 0 {
+	if n == 0 {
 		_ = l.parker.Read(func(uintptr) bool { // the File is open as long as the loop runs
 			n = l.ready()
 			return n > 0
@@ -209,13 +209,7 @@ func (l *loop) poll() (n int) {
 }
 
 // ready returns how many events there are at this moment.
-func (l *loop) ready() int {
-	n, err := unix.EpollWait(l.fd, l.events[:], 0)
-	if err != nil { // EINTR; nothing else can be wrong with a call like this
-		return 0
-	}
-	return n
-}
+func (l *loop) ready() int { return epollWait(l.fd, l.events[:], 0) }
 
 func (l *loop) takeTasks() []func() {
 	l.mu.Lock()

@@ -120,7 +120,7 @@ func (c *loopConn) gather() bool {
 func (c *loopConn) fill() bool {
 	space := c.guard.space()
 	for {
-		n, err := unix.Read(c.fd, space)
+		n, err := readNow(c.fd, space)
 		switch {
 		case n > 0:
 			c.guard.arrived(n)
@@ -268,7 +268,7 @@ func (c *loopConn) hangUp() {
 func (c *loopConn) discard() {
 	var scratch [quietBuffer]byte
 	for c.readable {
-		n, err := unix.Read(c.fd, scratch[:])
+		n, err := readNow(c.fd, scratch[:])
 		switch {
 		case n > 0, err == unix.EINTR:
 		case err == unix.EAGAIN:

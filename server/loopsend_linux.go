@@ -67,7 +67,7 @@ func (c *loopConn) flush() {
 		return
 	}
 	for c.sent < c.out.Len() {
-		n, err := unix.Write(c.fd, c.out.Bytes()[c.sent:])
+		n, err := writeNow(c.fd, c.out.Bytes()[c.sent:])
 		switch {
 		case n > 0:
 			c.sent += n
