@@ -27,8 +27,8 @@ type hub struct {
 
 	// hearers counts the channels and patterns that may stand for keyspace events.
 	hearers  atomic.Int32
-	settling sync.Mutex // guards told; taken before mu
-	told     bool       // the store tells of expired keys
+	settling sync.Mutex  // one at a time changes told
+	told     atomic.Bool // the store tells of expired keys, or is about to
 
 	tracking trackingTable
 	engine   *Engine

@@ -221,6 +221,11 @@ func (e *Engine) NoticeExpired(ctx context.Context) {
 	}
 }
 
+// wantsExpired tells whether somebody wants to hear of expired keys.
+func (e *Engine) wantsExpired(h *hub) bool {
+	return e.eventsTold()&eventExpired != 0 && h.hearers.Load() > 0 || h.tracking.clients.Load() > 0
+}
+
 // settle sees to it that the store tells of expired keys as long as somebody
 // wants to know. It may wait for the store, so callers hold no lock.
 func (e *Engine) settle(ctx context.Context, h *hub) {
@@ -230,19 +235,21 @@ func (e *Engine) settle(ctx context.Context, h *hub) {
 	}
 	h.settling.Lock()
 	defer h.settling.Unlock()
-	want := e.eventsTold()&eventExpired != 0 && h.hearers.Load() > 0 || h.tracking.clients.Load() > 0
-	if want == h.told {
-		return
-	}
-	h.told = want
-	for db := range storage.Databases {
-		store.WantEvents(db, h.id, want)
-		if !want {
-			continue
+	for { // again, because somebody may have relied on told while it was true
+		want := e.wantsExpired(h)
+		if want == h.told.Load() {
+			return
 		}
-		// What is not in memory expires unnoticed.
-		if ns, err := e.store.Namespace(ctx, db, h.id); err == nil {
-			_, _ = ns.View(ctx, nil, func(storage.Tx) error { return nil })
+		h.told.Store(want)
+		for db := range storage.Databases {
+			store.WantEvents(db, h.id, want)
+			if !want {
+				continue
+			}
+			// What is not in memory expires unnoticed.
+			if ns, err := e.store.Namespace(ctx, db, h.id); err == nil {
+				_, _ = ns.View(ctx, nil, func(storage.Tx) error { return nil })
+			}
 		}
 	}
 }

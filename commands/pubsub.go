@@ -11,9 +11,10 @@ import (
 
 func pubsubRows() []*Command {
 	const group = "pubsub"
-	// A channel is no key, so a token that opens only some keys opens none.
-	subscribe := func(name, since, syntax, doc string, arity int, run func(*Call) error) *Command {
-		return &Command{Name: name, Arity: arity, Flags: Stateful | PubSub | Namespaced | WholeNamespace, ACL: "pubsub slow", Group: group, Since: since,
+	// A channel is no key, so a token that opens only some keys opens none. The
+	// two kinds that may stand for keyspace events may wait for the store.
+	subscribe := func(name, since, syntax, doc string, arity int, flags Flag, run func(*Call) error) *Command {
+		return &Command{Name: name, Arity: arity, Flags: flags | Stateful | PubSub | Namespaced | WholeNamespace, ACL: "pubsub slow", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "noscript loading stale", Run: run}
 	}
 	publish := func(name, since, syntax, doc string, kind subscriptionKind) *Command {
@@ -31,13 +32,13 @@ func pubsubRows() []*Command {
 		return func(c *Call) error { return c.unsubscribe(kind) }
 	}
 	rows := []*Command{
-		subscribe("subscribe", "2.0.0", "channel [channel ...]", "Subscribes the connection to channels of its namespace.", -2, join(subChannel)),
-		subscribe("unsubscribe", "2.0.0", "[channel [channel ...]]", "Ends subscriptions to channels; without arguments, all of them.", -1, leave(subChannel)),
-		subscribe("psubscribe", "2.0.0", "pattern [pattern ...]", "Subscribes the connection to all channels that match patterns.", -2, join(subPattern)),
-		subscribe("punsubscribe", "2.0.0", "[pattern [pattern ...]]", "Ends subscriptions to patterns; without arguments, all of them.", -1, leave(subPattern)),
+		subscribe("subscribe", "2.0.0", "channel [channel ...]", "Subscribes the connection to channels of its namespace.", -2, Slow, join(subChannel)),
+		subscribe("unsubscribe", "2.0.0", "[channel [channel ...]]", "Ends subscriptions to channels; without arguments, all of them.", -1, 0, leave(subChannel)),
+		subscribe("psubscribe", "2.0.0", "pattern [pattern ...]", "Subscribes the connection to all channels that match patterns.", -2, Slow, join(subPattern)),
+		subscribe("punsubscribe", "2.0.0", "[pattern [pattern ...]]", "Ends subscriptions to patterns; without arguments, all of them.", -1, 0, leave(subPattern)),
 		publish("publish", "2.0.0", "channel message", "Sends a message to the subscribers of a channel, and returns how many there are.", subChannel),
-		subscribe("ssubscribe", "7.0.0", "shardchannel [shardchannel ...]", "Subscribes to shard channels, which are apart from the others. One server is one shard.", -2, join(subShard)),
-		subscribe("sunsubscribe", "7.0.0", "[shardchannel [shardchannel ...]]", "Ends subscriptions to shard channels; without arguments, all of them.", -1, leave(subShard)),
+		subscribe("ssubscribe", "7.0.0", "shardchannel [shardchannel ...]", "Subscribes to shard channels, which are apart from the others. One server is one shard.", -2, 0, join(subShard)),
+		subscribe("sunsubscribe", "7.0.0", "[shardchannel [shardchannel ...]]", "Ends subscriptions to shard channels; without arguments, all of them.", -1, 0, leave(subShard)),
 		publish("spublish", "7.0.0", "shardchannel message", "Sends a message to the subscribers of a shard channel, and returns how many there are.", subShard),
 		{Name: "pubsub", Arity: -2, ACL: "slow", Group: group, Since: "2.8.0", Syntax: "subcommand [argument ...]", Doc: "A container for what is known about subscriptions."},
 		ask("channels", "2.8.0", "[pattern]", "Lists the channels that have subscribers.", -2, Slow, func(c *Call) error { return c.listChannels(subChannel) }),
@@ -184,8 +185,12 @@ func (c *Call) settle() {
 	case s.hub == nil:
 	case s.subs.total == 0 && !s.track.on:
 		s.leaveHub()
-	default:
-		c.Engine.settle(c.Ctx, s.hub)
+	case c.Engine.wantsExpired(s.hub):
+		if !s.hub.told.Load() {
+			c.Engine.settle(c.Ctx, s.hub)
+		}
+	case s.hub.told.Load():
+		go c.Engine.settle(context.Background(), s.hub) // nobody waits for it
 	}
 }
 
@@ -223,8 +228,15 @@ func (s *Session) leaveHub() {
 	s.showSubscriptions()
 	s.stopTracking()
 	s.hub = nil
-	s.engine.settle(context.Background(), h)
-	s.engine.hubs.detach(h)
+	end := func() {
+		s.engine.settle(context.Background(), h)
+		s.engine.hubs.detach(h)
+	}
+	if h.told.Load() {
+		go end() // the store may be busy, and the connection need not wait
+	} else {
+		s.engine.hubs.detach(h)
+	}
 }
 
 // takePushed puts messages that wait for the session among its replies. Who is
