@@ -218,6 +218,19 @@ func TestPauseOfEverybodyAndItsEnd(t *testing.T) {
 	require.Equal(t, "+OK", h.open().run("CLIENT UNPAUSE"))
 }
 
+// A server that stops lets those go on who wait.
+func TestPausesEndWithTheServer(t *testing.T) {
+	h := newHarness(t)
+	a, b := h.open(), h.session(storage.ID{Tenant: "t", App: "b"}, wideOpen())
+	require.Equal(t, "+OK", b.run("CLIENT PAUSE 100000"))
+	require.Equal(t, "+OK", h.admin().run("CLIENT PAUSE 100000 WRITE"))
+	first, second := a.held([]string{"SET", "k", "v"}), b.held([]string{"SET", "k", "v"})
+	h.engine.EndPauses()
+	require.Equal(t, "+OK\r\n", <-first)
+	require.Equal(t, "+OK\r\n", <-second)
+	require.Zero(t, h.engine.pauses.active.Load())
+}
+
 func TestFailAnswersOnlyThoseWhoWantReplies(t *testing.T) {
 	h := newHarness(t)
 	c := h.open()

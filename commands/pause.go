@@ -86,6 +86,18 @@ func (p *pauses) end(app *auth.App) {
 	}
 }
 
+// EndPauses ends all pauses, so that a server that stops can answer those who
+// wait.
+func (e *Engine) EndPauses() {
+	p := &e.pauses
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finish(p.all)
+	for _, n := range p.byApp {
+		p.finish(n)
+	}
+}
+
 // finish lets everybody go on; mu is held. A pause ends only once.
 func (p *pauses) finish(n *pause) {
 	if n == nil || n.timer == nil {

@@ -240,6 +240,7 @@ func (p *process) shutdown() {
 	p.log.Info("stopping: no new connections", "timeout", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	p.engine.Load().EndPauses()
 	if err := p.server.Shutdown(ctx); err != nil {
 		p.log.Warn("some connections were closed before they had finished", "error", err)
 	}
