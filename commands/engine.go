@@ -48,7 +48,10 @@ type ServerInfo struct {
 	Port       int    // TCP port of the RESP door
 	ConfigFile string // path of the configuration file, or empty
 	AppendSync string // always, everysec or no
-	MaxMemory  int64  // bytes; 0 is no limit
+	// MaxMemory returns the bytes that data may take, 0 for no limit; may be nil.
+	MaxMemory func() int64
+	// Expired counts the keys that have ended and were removed; may be nil.
+	Expired func() int64
 	// StoreStats returns further "field:value" lines for INFO's persistence
 	// section; may be nil.
 	StoreStats func() []string

@@ -158,7 +158,7 @@ func (r *report) memory() {
 			r.field("mem_fragmentation_ratio", fmt.Sprintf("%.2f", float64(m.resident)/float64(max(1, m.used))))
 			r.field("mem_fragmentation_bytes", m.resident-m.used)
 		}
-		r.size("maxmemory", r.call.Engine.server.MaxMemory)
+		r.size("maxmemory", told(r.call.Engine.server.MaxMemory))
 		r.field("maxmemory_policy", "noeviction")
 		r.field("mem_allocator", "go")
 		return
@@ -226,6 +226,9 @@ func (r *report) stats() {
 	r.field("instantaneous_input_kbps", fmt.Sprintf("%.2f", in))
 	r.field("instantaneous_output_kbps", fmt.Sprintf("%.2f", out))
 	r.field("rejected_connections", t.Refused)
+	if r.admin {
+		r.field("expired_keys", told(e.server.Expired))
+	}
 	r.field("evicted_keys", 0)
 	r.field("evicted_clients", 0)
 	hits, misses := r.found()
@@ -233,6 +236,14 @@ func (r *report) stats() {
 	r.field("keyspace_misses", misses)
 	r.field("total_error_replies", total.errors)
 	r.pushed()
+}
+
+// told asks the process, if it tells.
+func told(ask func() int64) int64 {
+	if ask == nil {
+		return 0
+	}
+	return ask()
 }
 
 // found counts what reads found in the namespace; in all namespaces for the

@@ -43,6 +43,7 @@ const (
 	PartServer    Part = "server"    // connections
 	PartEngine    Part = "engine"    // commands
 	PartDirectory Part = "directory" // apps and the admin
+	PartStore     Part = "store"
 	PartLog       Part = "log"
 	PartProcess   Part = "process" // what is read when it is needed
 )

@@ -96,10 +96,10 @@ func serverRows() []directive {
 		{Directive{Name: "journal-segment-size", Group: "Data", Default: "64mb",
 			Doc: "The journal starts a new file after this much. Smaller files free space sooner, larger ones are fewer."},
 			number[int64]{func(c *Config) *int64 { return &c.JournalSegmentSize }, mb, 4 * gb, true}},
-		{Directive{Name: "space-idle-timeout", Group: "Data", Default: "3600", Zero: "never",
+		{Directive{Name: "space-idle-timeout", Group: "Data", Default: "3600", Zero: "never", Live: PartStore,
 			Doc: "A namespace that nobody has used for this long leaves memory; its next use reads it from disk. Database 1 always stays."},
 			duration{func(c *Config) *time.Duration { return &c.SpaceIdleTimeout }, time.Second, 0, maxTime}},
-		{Directive{Name: "maxmemory", Public: true, Group: "Data", Default: "0", Zero: "no limit",
+		{Directive{Name: "maxmemory", Public: true, Group: "Data", Default: "0", Zero: "no limit", Live: PartStore,
 			Doc: "The most memory for data, keys and their upkeep counted. Beyond it the namespaces that were not used for the longest time leave memory; " +
 				"nothing is ever evicted. When those in use are too large by themselves, commands that add keys or bytes are answered with OOM. " +
 				"The process takes more than this: leave it as much again."},

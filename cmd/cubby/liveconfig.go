@@ -45,6 +45,10 @@ func (l *liveConfig) appliers() map[config.Part]func(*config.Config) error {
 			}
 			return p.directory.SetDefaults(auth.Limits(c.Limits))
 		},
+		config.PartStore: func(c *config.Config) error {
+			p.store.SetMemory(c.MaxMemory, c.SpaceIdleTimeout)
+			return nil
+		},
 		config.PartLog: func(c *config.Config) error {
 			p.logLevel.Set(logLevel(c.LogLevel))
 			return nil

@@ -232,6 +232,7 @@ type Stats struct {
 
 	PurgeLag  time.Duration // between expiry and removal of what was purged last
 	PurgeHold time.Duration // the longest that the sweeper has held a lock
+	Expired   int64         // keys that have ended and were removed since Open
 }
 
 // Stats returns figures of the moment. It visits each loaded space.
@@ -254,6 +255,7 @@ func (s *Store) Stats() Stats {
 	st.Memory = s.memory.Load()
 	st.PurgeLag = time.Duration(s.sweeper.lag.Load()) * time.Millisecond
 	st.PurgeHold = time.Duration(s.sweeper.longest.Load())
+	st.Expired = s.expired.Load()
 	if j := s.journal; j != nil {
 		j.mu.Lock()
 		for _, seg := range j.segments {

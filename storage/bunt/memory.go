@@ -34,7 +34,7 @@ func (sp *space) account() {
 // MayGrow returns storage.ErrOutOfMemory while the spaces in use take more than
 // Options.MaxMemory.
 func (s *Store) MayGrow() error {
-	limit := s.opts.MaxMemory
+	limit := s.maxMemory.Load()
 	if limit <= 0 {
 		return nil
 	}

@@ -66,6 +66,9 @@ type Store struct {
 
 	residents residents
 	memory    atomic.Int64 // bytes that spaces take, as counted
+	maxMemory atomic.Int64 // Options.MaxMemory, or what SetMemory said
+	idleAfter atomic.Int64 // Options.IdleTimeout in milliseconds, or what SetMemory said
+	expired   atomic.Int64 // keys that have ended and were removed
 	crowded   atomic.Bool  // spaces in use are over MaxMemory
 	crowd     chan struct{}
 
@@ -95,6 +98,8 @@ func Open(opts Options) (*Store, error) {
 		crowd:     make(chan struct{}, 1),
 		stop:      make(chan struct{}),
 	}
+	s.maxMemory.Store(opts.MaxMemory)
+	s.idleAfter.Store(opts.IdleTimeout.Milliseconds())
 	for db := range s.spaces {
 		s.spaces[db] = make(map[storage.ID]*space)
 	}
@@ -113,7 +118,7 @@ func Open(opts Options) (*Store, error) {
 		s.spawn(s.compactor)
 		s.spawn(s.mender)
 	}
-	if !opts.manual && (opts.IdleTimeout > 0 || opts.MaxMemory > 0) {
+	if !opts.manual {
 		s.spawn(s.unloader)
 	}
 	s.spawn(func() { s.sweeper.run(s.stop) })

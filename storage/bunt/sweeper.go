@@ -155,7 +155,10 @@ func (sp *space) sweep(limit int) (done swept) {
 		return swept{}
 	}
 	began := time.Now()
-	defer func() { done.held = time.Since(began) }()
+	defer func() {
+		done.held = time.Since(began)
+		sp.store.expired.Add(int64(done.removed))
+	}()
 	now := sp.store.clock()
 	events := sp.events.Load()
 	ks := sp.ks

@@ -19,6 +19,7 @@ type tx struct {
 	ops     []byte   // the journal record's operations
 	retired []string // prefixes of rows that a Clear left behind
 	ended   []string // expired keys that made room, if the space has events
+	expired int64    // how many expired keys made room
 
 	rows []pageRow // spare buffer of Ascend
 }
@@ -62,7 +63,7 @@ func (t *tx) release() {
 			t.undo, t.ops = nil, nil
 		}
 		t.undo, t.since, t.ops = t.undo[:0], 0, t.ops[:0]
-		t.retired, t.ended = nil, nil
+		t.retired, t.ended, t.expired = nil, nil, 0
 	}
 	clear(t.rows[:cap(t.rows)])
 	t.sp = nil
@@ -202,6 +203,7 @@ func (t *tx) Purge(limit int) (int, error) {
 
 // noteEnd remembers an expired key that this transaction found first.
 func (t *tx) noteEnd(slot uint32) {
+	t.expired++
 	if t.sp.events.Load() {
 		t.ended = append(t.ended, strings.Clone(t.sp.ks.key(slot)))
 	}
@@ -239,6 +241,9 @@ func (t *tx) commit() error {
 	}
 	t.settle()
 	sp.account()
+	if t.expired > 0 {
+		sp.store.expired.Add(t.expired)
+	}
 	return nil
 }
 

@@ -33,6 +33,14 @@ func (sp *space) touch(now int64) {
 	}
 }
 
+// SetMemory changes Options.MaxMemory and Options.IdleTimeout while the store is
+// in use.
+func (s *Store) SetMemory(maxMemory int64, idle time.Duration) {
+	s.maxMemory.Store(maxMemory)
+	s.idleAfter.Store(idle.Milliseconds())
+	s.unloadSoon()
+}
+
 // unloadSoon asks the unloader to look around.
 func (s *Store) unloadSoon() {
 	select {
@@ -57,7 +65,7 @@ func (s *Store) unloader() {
 		case <-s.crowd:
 		}
 		err := s.relieve(ctx)
-		idle := s.opts.IdleTimeout.Milliseconds()
+		idle := s.idleAfter.Load()
 		if now := s.clock(); idle > 0 && (now-looked > idle/8 || now < looked) {
 			looked = now
 			err = errors.Join(err, s.unloadIdle(ctx))
@@ -78,14 +86,15 @@ func (s *Store) unloader() {
 
 // unloadIdle closes the spaces that nobody has used for Options.IdleTimeout.
 func (s *Store) unloadIdle(ctx context.Context) error {
-	_, err := s.unloadColdest(ctx, s.clock()-s.opts.IdleTimeout.Milliseconds(), newPacer(s.opts.SnapshotRate), func() bool { return true })
+	_, err := s.unloadColdest(ctx, s.clock()-s.idleAfter.Load(), newPacer(s.opts.SnapshotRate), func() bool { return true })
 	return err
 }
 
 // relieve closes the coldest spaces while the store is over Options.MaxMemory.
 func (s *Store) relieve(ctx context.Context) error {
-	limit := s.opts.MaxMemory
+	limit := s.maxMemory.Load()
 	if limit <= 0 {
+		s.crowded.Store(false)
 		return nil
 	}
 	if s.memory.Load() <= limit {

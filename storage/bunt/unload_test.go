@@ -96,6 +96,43 @@ func TestIdleSpacesAreUnloaded(t *testing.T) {
 	eventually(t, "the unloader looks around by itself", func() bool { return !loaded(b) })
 }
 
+// Limits that come while the store is in use hold from then on.
+func TestSetMemory(t *testing.T) {
+	clock := storetest.NewClock()
+	s := openTest(t, Options{Dir: t.TempDir(), Clock: clock.Now})
+	a := namespace(t, s, notes)
+	set(t, s, notes, "a", "1")
+	clock.Advance(time.Hour)
+	s.SetMemory(0, time.Minute)
+	eventually(t, "the unloader looks around by itself", func() bool { return !loaded(a) })
+	list(t, a)
+	require.NoError(t, s.MayGrow())
+	s.SetMemory(1, 0)
+	require.ErrorIs(t, s.MayGrow(), storage.ErrOutOfMemory)
+	s.SetMemory(0, 0)
+	require.NoError(t, s.MayGrow())
+}
+
+func TestExpiredKeysAreCounted(t *testing.T) {
+	clock := storetest.NewClock()
+	s := openTest(t, Options{Clock: clock.Now, manual: true})
+	write(t, s, notes, func(tx storage.Tx) {
+		for _, key := range []string{"a", "b", "c"} {
+			require.NoError(t, tx.Set(key, storage.Entry{ExpiresAt: clock.Now() + 1000}))
+		}
+	})
+	clock.Advance(time.Second)
+	require.Zero(t, s.Stats().Expired, "nobody has removed them yet")
+	set(t, s, notes, "a", "again")
+	require.EqualValues(t, 1, s.Stats().Expired)
+	write(t, s, notes, func(tx storage.Tx) {
+		n, err := tx.Purge(10)
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+	})
+	require.EqualValues(t, 3, s.Stats().Expired)
+}
+
 // Past MaxMemory the coldest go; when none is cold, growth is refused.
 func TestMaxMemory(t *testing.T) {
 	clock := storetest.NewClock()
