@@ -33,7 +33,9 @@ var layers = map[string][]string{
 
 	"auth": {"storage", "internal/units"},
 
-	"commands":                  {"auth", "storage", "internal/kverr", "internal/resp"},
+	"internal/lua": {"internal/resp"},
+
+	"commands":                  {"auth", "storage", "internal/kverr", "internal/lua", "internal/resp"},
 	"commands/internal/gendocs": {"commands"},
 
 	// Doors: they translate, so they know the engine and not what is below it.
@@ -62,6 +64,7 @@ var outside = map[string][]string{
 	"github.com/redis/rueidis":   {"integration"},
 	"github.com/gomodule/redigo": {"integration"},
 	"github.com/spf13/cobra":     {"cmd/cubby"},
+	"github.com/yuin/gopher-lua": {"internal/lua"},
 }
 
 type listedPackage struct {

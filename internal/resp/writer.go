@@ -303,3 +303,27 @@ func formatDouble(f float64) string {
 	}
 	return strconv.FormatFloat(f, 'g', 17, 64)
 }
+
+// Truth writes a truth value in RESP3's own form; RESP2 gets 1 or 0.
+func (w *Writer) Truth(b bool) {
+	switch {
+	case w.proto != V3:
+		w.Bool(b)
+	case b:
+		w.buf = append(w.buf, "#t\r\n"...)
+	default:
+		w.buf = append(w.buf, "#f\r\n"...)
+	}
+}
+
+// BigNumber writes an integer of any size, given in decimal; RESP2 gets a bulk
+// string. It must not contain line breaks.
+func (w *Writer) BigNumber(s string) {
+	if w.proto != V3 {
+		w.BulkString(s)
+		return
+	}
+	w.buf = append(w.buf, '(')
+	w.buf = append(w.buf, s...)
+	w.buf = append(w.buf, '\r', '\n')
+}
