@@ -52,16 +52,11 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 	if r.Refusal != nil {
 		return cmd, refuse, r.Refusal
 	}
-	if p != nil {
-		if err := checkScope(cmd, p); err != nil {
-			return cmd, refuse, err
-		}
+	// It and its keys are allowed, and the namespace may send one more command.
+	if err := checkAllowed(cmd, argv, p); err != nil {
+		return cmd, refuse, err
 	}
-	// Its keys are allowed here, and the namespace may send one more command.
 	if p != nil && p.App != nil {
-		if err := checkKeys(cmd, argv, p); err != nil {
-			return cmd, refuse, err
-		}
 		if s.prepaid > 0 {
 			s.prepaid--
 		} else if !cmd.has(NoAuth) {
@@ -83,6 +78,37 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 		return cmd, enqueue, nil
 	}
 	return cmd, execute, nil
+}
+
+// admitCall is admit for a command that a script calls: its sender has been
+// admitted, and the script counts as one command.
+func (e *Engine) admitCall(s *Session, argv [][]byte, readOnly bool) (*Command, error) {
+	cmd := e.table.resolve(argv)
+	switch {
+	case cmd == nil:
+		return nil, errScriptUnknown
+	case !cmd.arityFits(len(argv)):
+		return nil, errScriptArity
+	case cmd.has(NoScript | Admin | Scripts):
+		return nil, errScriptForbids
+	case readOnly && cmd.mayWrite():
+		return nil, errScriptReadOnly
+	}
+	return cmd, checkAllowed(cmd, argv, s.principal)
+}
+
+// checkAllowed judges a command and its keys by what its sender may do.
+func checkAllowed(cmd *Command, argv [][]byte, p *auth.Principal) error {
+	if p == nil {
+		return nil
+	}
+	if err := checkScope(cmd, p); err != nil {
+		return err
+	}
+	if p.App == nil {
+		return nil
+	}
+	return checkKeys(cmd, argv, p)
 }
 
 // checkScope judges a command by what its sender may do at all.
@@ -111,7 +137,7 @@ func checkScope(cmd *Command, p *auth.Principal) error {
 
 // checkKeys judges the keys that the command names.
 func checkKeys(cmd *Command, argv [][]byte, p *auth.Principal) error {
-	if cmd.Keys.First == 0 && cmd.Keys.Find == nil {
+	if !cmd.namesKeys() {
 		return nil
 	}
 	limits := p.App.Limits()

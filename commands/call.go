@@ -30,7 +30,8 @@ type Call struct {
 	Out    *resp.Writer
 
 	run    *run
-	db     int // of Tx
+	script *script // of a command with the flag Scripts; nil when it is not known
+	db     int     // of Tx
 	stages *[storage.Databases]stage
 	// scratch is room to build a small value in; it holds until the command's
 	// writes are kept.
@@ -118,8 +119,13 @@ func (c *Call) remove(key string) (bool, error) {
 	return false, err
 }
 
-// clock is the time of admission for commands outside a transaction.
-func (c *Call) clock() time.Time { return c.Engine.clock() }
+// clock is the time. It stands still for the commands of a script.
+func (c *Call) clock() time.Time {
+	if c.run.outer != nil {
+		return c.run.now
+	}
+	return c.Engine.clock()
+}
 
 // errSyntax is Redis's answer to options that make no sense together.
 var errSyntax = kverr.New(kverr.Err, "syntax error")

@@ -34,7 +34,7 @@ func (c *Command) flagWords() []string {
 		case "fast", "pubsub":
 			told = slices.Contains(categories, f.word)
 		case "movablekeys":
-			told = c.Keys.Find != nil
+			told = c.Keys.Find != nil || c.Keys.Count != 0
 		}
 		if told || slices.Contains(also, f.word) {
 			words = append(words, f.word)
@@ -71,7 +71,9 @@ func (c *Command) fast() bool { return slices.Contains(strings.Fields(c.ACL), "f
 func (c *Command) redisAdmin() bool { return slices.Contains(strings.Fields(c.ACL), "admin") }
 
 // namesKeys tells whether some of the arguments are keys.
-func (c *Command) namesKeys() bool { return c.Keys.First != 0 || c.Keys.Find != nil }
+func (c *Command) namesKeys() bool {
+	return c.Keys.First != 0 || c.Keys.Find != nil || c.Keys.Count != 0
+}
 
 func runCommand(c *Call) error {
 	c.Out.Array(len(c.Engine.table.rows))
@@ -152,6 +154,12 @@ func writeKeySpecs(out *resp.Writer, cmd *Command) {
 		writeSpec(out, "unknown")
 		return
 	}
+	if n := cmd.Keys.Count; n != 0 {
+		writeSpec(out, "index", specField{"index", n})
+		out.BulkString("find_keys")
+		writeSpec(out, "keynum", specField{"keynumidx", 0}, specField{"firstkey", 1}, specField{"keystep", 1})
+		return
+	}
 	writeSpec(out, "index", specField{"index", cmd.Keys.First})
 	out.BulkString("find_keys")
 	last := cmd.Keys.Last
@@ -164,7 +172,7 @@ func writeKeySpecs(out *resp.Writer, cmd *Command) {
 // keyUse is what the command does with its keys. The table does not know it in
 // detail, so this assumes the most, as Redis does for EVAL.
 func (c *Command) keyUse() []string {
-	if c.has(Writes) {
+	if c.mayWrite() {
 		return []string{"RW", "access", "update"}
 	}
 	return []string{"RO", "access"}

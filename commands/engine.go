@@ -34,6 +34,7 @@ type Options struct {
 	// TrackedKeys bounds how many keys of one namespace are remembered for
 	// connections that track them (tracking-table-max-keys); 0 is no bound.
 	TrackedKeys int
+	Scripts     ScriptOptions
 	// Server describes the process for INFO and HELLO.
 	Server ServerInfo
 	// Config is what CONFIG shows and changes; nil is nothing.
@@ -112,6 +113,9 @@ type Engine struct {
 	cursors       cursorTable
 	refusalLogged atomic.Int64 // Unix milliseconds of the last line about a disk that refuses writes
 	totals        totals
+	scripts       scriptSpaces
+	machines      machinePool
+	scriptOptions ScriptOptions
 }
 
 // New returns an Engine on a store and a directory.
@@ -141,6 +145,8 @@ func New(o Options) *Engine {
 		e.trackedKeys = math.MaxInt
 	}
 	e.events.Store(uint32(parseEvents(o.KeyspaceEvents)))
+	e.scriptOptions = o.Scripts
+	e.scriptOptions.fill()
 	e.started = e.clock()
 	settings := DefaultSettings()
 	if o.Settings != nil {

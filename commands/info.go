@@ -392,7 +392,12 @@ func (c *Call) holdings() ([]held, error) {
 		if err != nil {
 			return nil, err
 		}
+		space := c.Session.scriptSpace()
+		if err := space.enter(false, false); err != nil {
+			return nil, err
+		}
 		seq, err := ns.View(c.Ctx, nil, measure)
+		space.leave(false)
 		if err != nil {
 			return nil, err
 		}

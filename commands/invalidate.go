@@ -24,8 +24,9 @@ const invalidateChannel = "__redis__:invalidate"
 // remember registers the keys that a command of the session reads. Who runs
 // commands for a session, such as a script, calls it before each of them.
 func (r *run) remember(cmd *Command, argv [][]byte) {
+	r = r.told()
 	t := &r.session.track
-	if !t.on || t.bcast || !cmd.has(Reads) || cmd.has(Writes|AlwaysNow) {
+	if !t.on || t.bcast || !cmd.has(Reads) || cmd.has(Writes|AlwaysNow|Scripts) {
 		return
 	}
 	if t.optIn && !t.caching || t.optOut && t.caching {

@@ -53,8 +53,18 @@ func (r *run) findHub() {
 	r.tracked = r.hub != nil && r.hub.tracking.clients.Load() > 0
 }
 
+// told is the run that collects messages: a script's commands have none of
+// their own.
+func (r *run) told() *run {
+	if r.outer != nil {
+		return r.outer
+	}
+	return r
+}
+
 // tell collects a message. It is for handlers, through Call.
 func (r *run) tell(n notice) {
+	r = r.told()
 	n.channel, n.payload = strings.Clone(n.channel), strings.Clone(n.payload)
 	r.notices.list = append(r.notices.list, n)
 	s := r.session

@@ -103,6 +103,31 @@ var deliberate = []struct {
 	{`databases cannot be swapped: one is durable, the other is not
 	SWAPDB 0 1`,
 		"-ERR unknown command 'SWAPDB', with args beginning with: '0' '1' \r\n", "+OK\r\n"},
+	{`the compiler says in other words what is wrong
+	EVAL "return (" 0`,
+		"-ERR Error compiling script (new function): user_script:1: syntax error near '<eof>'\r\n",
+		"-ERR Error compiling script (new function): user_script:1: unexpected symbol near '<eof>'\r\n"},
+	{`errors do not name variables
+	EVAL "local a return a.b" 0`,
+		"-ERR user_script:1: attempt to index a nil value script: ee8141d06fdc2f3ba250c609118659b0e12a6e12, on @user_script:1.\r\n",
+		"-ERR user_script:1: attempt to index local 'a' (a nil value) script: ee8141d06fdc2f3ba250c609118659b0e12a6e12, on @user_script:1.\r\n"},
+	{`functions cannot be dumped, as binary chunks cannot be loaded
+	EVAL "return type(string.dump)" 0`,
+		"$3\r\nnil\r\n", "$8\r\nfunction\r\n"},
+	{`every script starts with the same random numbers
+	EVAL "math.randomseed(7)" 0
+	EVAL "return math.random(1000000)" 0`,
+		":170829\r\n", sometimes},
+	{`settings of cjson end with the script
+	EVAL "cjson.encode_max_depth(3)" 0
+	EVAL "return cjson.encode_max_depth()" 0`,
+		":1000\r\n", ":3\r\n"},
+	{`there is no debugger
+	SCRIPT DEBUG SYNC`,
+		"-ERR there is no script debugger\r\n", "+OK\r\n"},
+	{`a script that may use both databases shows it in its text
+	EVAL "return redis.call('sel'..'ect', 1)" 0`,
+		"-ERR the command uses both databases, and the script was given one (hint: a script whose text contains the command's name gets both) script: 5bf2798db49b7a58e09340260cb3ffdacba89eb5, on @user_script:1.\r\n", "+OK\r\n"},
 }
 
 // sometimes stands for replies of Redis that nobody can foretell.
@@ -164,7 +189,7 @@ var unreplayed = map[string]string{
 func redisFamilies() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
-		expireRows(), scanRows(), txnRows(), pubsubRows(), connRows(), clientRows(), aclRows(), topologyRows(), shutdownRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(), lolwutRows(),
+		expireRows(), scanRows(), txnRows(), scriptRows(), pubsubRows(), connRows(), clientRows(), aclRows(), topologyRows(), shutdownRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(), lolwutRows(),
 	}
 }
 
@@ -175,7 +200,7 @@ func TestEveryCommandIsReplayed(t *testing.T) {
 	replayed := make(map[*Command]bool)
 	for _, scripts := range [][]string{
 		stringScripts, lcsScripts, counterScripts, bitScripts, keyScripts, moveScripts, dumpScripts(), objectScripts,
-		expireScripts, scanScripts, txnScripts, pubsubScripts, connScripts, clientScripts, trackingScripts, configScripts, serverScripts, monitoringScripts,
+		expireScripts, scanScripts, txnScripts, scriptScripts(), pubsubScripts, connScripts, clientScripts, trackingScripts, configScripts, serverScripts, monitoringScripts,
 	} {
 		for _, text := range scripts {
 			_, steps := parseScript(t, text)

@@ -20,8 +20,9 @@ const flushAfter = 1 << 20
 
 // item is one admitted command of a run.
 type item struct {
-	cmd  *Command
-	argv [][]byte
+	cmd    *Command
+	argv   [][]byte
+	script *script // of a command with the flag Scripts, once it is known
 }
 
 // Do runs commands from the front of batch and appends one reply for each to
@@ -95,7 +96,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	// session.
 	r.items = r.items[:0]
 	for v == execute && joinsRun(cmd) && !(r.hasty && cmd.slow()) {
-		r.items = append(r.items, item{cmd, batch[n].Argv})
+		r.items = append(r.items, item{cmd: cmd, argv: batch[n].Argv})
 		last = cmd
 		n++
 		if v = done; n < len(batch) && len(r.items) < most && e.mustWait(s, batch[n]) == nil {
@@ -134,7 +135,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 			e.refused(s, cmd, err, r.out)
 		}
 	default:
-		r.items = append(r.items[:0], item{cmd, argv})
+		r.items = append(r.items[:0], item{cmd: cmd, argv: argv})
 		r.seen = max(r.seen, seq)
 		after := r.alone()
 		seq = max(seq, after)
@@ -164,7 +165,7 @@ func (s *Session) ranLast(cmd *Command) {
 
 // joinsRun tells whether a command may share a transaction with its
 // neighbours.
-func joinsRun(cmd *Command) bool { return cmd.usesStore() && !cmd.has(CrossDB|Stateful|Bulky) }
+func joinsRun(cmd *Command) bool { return cmd.usesStore() && !cmd.has(CrossDB|Stateful|Bulky|Scripts) }
 
 // run is the state of the commands under way in one session. It lives in the
 // session so that a command allocates nothing of it.
@@ -208,6 +209,8 @@ type run struct {
 	inner                   storage.Namespace
 	innerSeq                storage.Seq
 	writing                 bool
+	scripts                 bool // one of the items is a script
+	outer                   *run // of the script, when its commands are run
 }
 
 func (r *run) init(e *Engine, s *Session) {
@@ -233,7 +236,7 @@ func (r *run) init(e *Engine, s *Session) {
 func (r *run) alone() storage.Seq {
 	cmd := r.items[0].cmd
 	if cmd.usesStore() {
-		return r.transact(cmd.has(CrossDB))
+		return r.transact(r.prepare(&r.items[0]))
 	}
 	r.seq = 0
 	r.begin()
@@ -255,12 +258,11 @@ func (r *run) begin() {
 // or over both.
 func (r *run) transact(both bool) storage.Seq {
 	r.begin()
-	r.writing = false
+	r.writing, r.scripts = false, false
 	for i := range r.items {
-		if r.items[i].cmd.has(Writes) {
-			r.writing = true
-			break
-		}
+		cmd := r.items[i].cmd
+		r.writing = r.writing || cmd.mayWrite()
+		r.scripts = r.scripts || cmd.has(Scripts)
 	}
 	defer r.dropNotices() // if the store should panic
 	seq, err := r.enter(both)
@@ -306,6 +308,14 @@ func (r *run) failAll(err error) {
 // always entered before 0, so that two sessions cannot wait for each other,
 // and so that the one whose commit a disk can refuse commits first.
 func (r *run) enter(both bool) (storage.Seq, error) {
+	space := r.session.scriptSpace()
+	if err := space.enter(r.scripts, r.hasty); err != nil {
+		if r.txn != nil && err == errBusyScript { //nolint:errorlint // enter returns it itself
+			err = errExecRefused(err)
+		}
+		return 0, err
+	}
+	defer space.leave(r.scripts)
 	if !both {
 		if r.hasty && r.session.spaces[r.homeDB] == nil {
 			return 0, storage.ErrWouldWait // opening it may read files
@@ -404,7 +414,7 @@ func (r *run) undo() {
 func (r *run) invoke(it *item) error {
 	cmd, s := it.cmd, r.session
 	c := &r.call
-	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, run: r, db: s.db, stages: &r.stages, scratch: &r.scratch}
+	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, run: r, script: it.script, db: s.db, stages: &r.stages, scratch: &r.scratch}
 	if p := s.principal; p != nil && p.App != nil {
 		c.Limits = p.App.Limits()
 	}
@@ -417,6 +427,14 @@ func (r *run) invoke(it *item) error {
 			r.stages[db].reset(tx)
 		}
 		c.Tx, c.Now = &r.stages[s.db], base.Now()
+	case cmd.has(Scripts) && r.writing:
+		for db, tx := range r.bases {
+			if tx != nil {
+				r.stages[db].reset(tx)
+				r.stages[db].outlives = true
+			}
+		}
+		c.Tx, c.Now = &r.stages[s.db], base.Now()
 	case cmd.has(Writes):
 		r.stages[s.db].reset(base)
 		c.Tx, c.Now = &r.stages[s.db], base.Now()
@@ -425,7 +443,8 @@ func (r *run) invoke(it *item) error {
 	}
 	mark := r.out.Mark()
 	r.commandAt = mark
-	told, own := len(r.notices.list), len(r.notices.own)
+	notices := &r.told().notices
+	told, own := len(notices.list), len(notices.own)
 	if r.txn != nil {
 		r.findHub() // the command before may have subscribed
 	}
@@ -434,7 +453,7 @@ func (r *run) invoke(it *item) error {
 	}
 	r.flushTold = false
 	err := r.guarded(c)
-	if err == nil && c.Tx != nil && cmd.has(Writes) {
+	if err == nil && c.Tx != nil && cmd.mayWrite() {
 		var fatal error
 		if err, fatal = r.keep(c); fatal != nil {
 			return fatal
@@ -445,11 +464,11 @@ func (r *run) invoke(it *item) error {
 		text := r.engine.wireText(err)
 		r.engine.totals.errors.add(text)
 		r.out.Rewind(mark)
-		r.notices.cut(told, own)
+		notices.cut(told, own)
 		r.out.Error(text)
 	}
-	if r.txn == nil {
-		r.notices.place(own, r.out.Len())
+	if r.txn == nil && r.outer == nil {
+		notices.place(own, r.out.Len())
 		r.placeChanges()
 		s.endCaching(cmd)
 	}
@@ -460,7 +479,7 @@ func (r *run) invoke(it *item) error {
 // transaction. A refusal concerns the command, fatal the whole transaction.
 func (r *run) keep(c *Call) (refusal, fatal error) {
 	from, to := c.db, c.db
-	if c.Cmd.has(CrossDB) {
+	if c.Cmd.has(CrossDB | Scripts) {
 		from, to = 0, storage.Databases-1
 	}
 	if c.Cmd.has(Grows) {
@@ -475,6 +494,9 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 		}
 	}
 	for db := from; db <= to; db++ {
+		if r.bases[db] == nil {
+			continue // a script that uses one database
+		}
 		if err := r.stages[db].commit(); err != nil {
 			return nil, err
 		}

@@ -66,6 +66,9 @@ type Session struct {
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
 
+	space      *scriptSpace // of the namespace in use; set at its first use
+	scriptHost *scriptHost  // made at the first script
+
 	mu      sync.Mutex // guards shown
 	shown   shownState
 	last    atomic.Int64            // Unix milliseconds of the last command
@@ -121,6 +124,7 @@ func (e *Engine) EndSession(s *Session) {
 	delete(e.sessions, s.id)
 	e.mu.Unlock()
 	s.leaveHub()
+	s.leaveScriptSpace()
 }
 
 // SignedIn tells whether the session has a principal. Doors allow more before
@@ -163,6 +167,7 @@ func (s *Session) become(p *auth.Principal) {
 // forgetNamespace drops everything that belongs to the namespace in use.
 func (s *Session) forgetNamespace() {
 	s.spaces = [storage.Databases]storage.Namespace{}
+	s.leaveScriptSpace()
 	s.multi = nil
 	s.watched = nil
 	s.show(func(v *shownState) { v.multi, v.watched = -1, 0 })

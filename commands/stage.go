@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -16,6 +17,11 @@ type stage struct {
 	writes  []staged
 	// byKey finds writes by key once there are more than a few.
 	byKey map[string]int
+	// outlives is set for a script, whose writes are kept when its commands have
+	// long gone: values are copied, and their sum is kept up to date since each
+	// command asks for it.
+	outlives bool
+	delta    storage.Usage
 }
 
 type staged struct {
@@ -29,7 +35,7 @@ const fewWrites = 8
 
 func (s *stage) reset(base storage.Tx) {
 	s.base = base
-	s.cleared = false
+	s.cleared, s.outlives, s.delta = false, false, storage.Usage{}
 	clear(s.writes)
 	s.writes = s.writes[:0]
 	s.byKey = nil
@@ -114,6 +120,11 @@ func (s *stage) Get(key string) (storage.Entry, error) {
 func (s *stage) Set(key string, e storage.Entry) error {
 	now := s.base.Now()
 	e.UpdatedAt = now
+	if s.outlives {
+		e.Value = bytes.Clone(e.Value)
+		s.count(key, -1)
+		defer s.count(key, 1)
+	}
 	s.write(staged{key: key, entry: e, deleted: e.Expired(now)})
 	return nil
 }
@@ -123,16 +134,27 @@ func (s *stage) Delete(key string) error {
 	if _, err := s.Get(key); err != nil {
 		return err
 	}
+	if s.outlives {
+		s.count(key, -1)
+	}
 	s.write(staged{key: key, deleted: true})
 	return nil
 }
 
 // Clear implements storage.Tx.
 func (s *stage) Clear() error {
-	base := s.base
+	base, outlives := s.base, s.outlives
 	s.reset(base)
-	s.cleared = true
+	s.cleared, s.outlives = true, outlives
 	return nil
+}
+
+// count adds what is under key now to delta, sign times.
+func (s *stage) count(key string, sign int64) {
+	if e, err := s.Get(key); err == nil {
+		s.delta.Keys += sign
+		s.delta.Bytes += sign * int64(len(key)+len(e.Value))
+	}
 }
 
 // Ascend implements storage.Tx.
@@ -199,6 +221,9 @@ func (s *stage) Usage() storage.Usage {
 	var u storage.Usage
 	if !s.cleared {
 		u = s.base.Usage()
+	}
+	if s.outlives {
+		return storage.Usage{Keys: u.Keys + s.delta.Keys, Bytes: u.Bytes + s.delta.Bytes}
 	}
 	for i := range s.writes {
 		w := &s.writes[i]

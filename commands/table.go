@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,8 @@ const (
 	EndsPause                       // never waits for a pause
 	Namespaced                      // concerns the namespace without using its store
 	KeepsCaching                    // does not count as the command that CLIENT CACHING is about
+	Scripts                         // runs a script, whose commands are admitted one by one
+	NoScript                        // may not be called by a script; follows from Also
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 )
 
@@ -35,6 +38,8 @@ const (
 // is a command without keys.
 type KeySpec struct {
 	First, Last, Step int
+	// Count is the argument that tells how many keys follow it; 0 is none.
+	Count int
 	// Find overrides the positions for commands whose options precede the keys.
 	Find func(argv [][]byte) (first, last, step int)
 }
@@ -71,7 +76,11 @@ func (c *Command) has(f Flag) bool { return c.Flags&f != 0 }
 func (c *Command) slow() bool { return c.has(Slow | Admin | CrossDB) }
 
 // usesStore tells whether the command runs inside a transaction.
-func (c *Command) usesStore() bool { return c.has(Reads | Writes) }
+func (c *Command) usesStore() bool { return c.has(Reads | Writes | Scripts) }
+
+// mayWrite tells whether the command needs an updating transaction. A script
+// that only reads has the flag Reads.
+func (c *Command) mayWrite() bool { return c.has(Writes) || c.has(Scripts) && !c.has(Reads) }
 
 // arityFits tells whether argc arguments, the name included, are acceptable.
 func (c *Command) arityFits(argc int) bool {
@@ -86,8 +95,15 @@ func (c *Command) arityFits(argc int) bool {
 func (c *Command) keyRange(argv [][]byte) (first, last, step int) {
 	k := &c.Keys
 	first, last, step = k.First, k.Last, k.Step
-	if k.Find != nil {
+	switch {
+	case k.Find != nil:
 		first, last, step = k.Find(argv)
+	case k.Count != 0:
+		n, ok := parseInt(argv[k.Count])
+		if !ok || n < 1 || n > int64(len(argv)-1-k.Count) {
+			return 1, 0, 1
+		}
+		first, last, step = k.Count+1, k.Count+int(n), 1
 	}
 	if first == 0 {
 		return 1, 0, 1
@@ -110,7 +126,7 @@ type table struct {
 func families() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
-		expireRows(), scanRows(), txnRows(), pubsubRows(), kvRows(),
+		expireRows(), scanRows(), txnRows(), scriptRows(), pubsubRows(), kvRows(),
 		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
 		aclRows(), topologyRows(), shutdownRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(),
 	}
@@ -128,6 +144,9 @@ func newTable() *table {
 
 func (t *table) add(row *Command) {
 	row.hits = new(stats)
+	if slices.Contains(strings.Fields(row.Also), "noscript") {
+		row.Flags |= NoScript
+	}
 	if parent, sub, ok := strings.Cut(row.Name, "|"); ok {
 		container := t.byName[parent]
 		if container.subs == nil {

@@ -64,7 +64,7 @@ func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
 		return errQueueFull
 	}
 	s.multi.bytes += cost
-	s.multi.items = append(s.multi.items, item{cmd, cloneArgv(argv)})
+	s.multi.items = append(s.multi.items, item{cmd: cmd, argv: cloneArgv(argv)})
 	s.show(func(v *shownState) { v.multi = len(s.multi.items) })
 	out.Status("QUEUED")
 	return nil
@@ -154,7 +154,7 @@ func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
 			r.subsBefore = s.subs.clone()
 		}
 		store = store || txn.items[i].cmd.usesStore()
-		both = both || txn.items[i].cmd.has(CrossDB)
+		both = r.prepare(&txn.items[i]) || both
 	}
 	for i := range s.watched {
 		store = true

@@ -22,18 +22,20 @@ const (
 
 // Redis's own codes, used with Redis's own meaning.
 const (
-	Err       Code = "ERR"
-	NoAuth    Code = "NOAUTH"
-	WrongPass Code = "WRONGPASS"
-	NoPerm    Code = "NOPERM"
-	NoProto   Code = "NOPROTO"
-	WrongType Code = "WRONGTYPE"
-	ExecAbort Code = "EXECABORT"
-	NoScript  Code = "NOSCRIPT"
-	Busy      Code = "BUSY"
-	OOM       Code = "OOM"
-	Misconf   Code = "MISCONF"
-	BusyKey   Code = "BUSYKEY"
+	Err        Code = "ERR"
+	NoAuth     Code = "NOAUTH"
+	WrongPass  Code = "WRONGPASS"
+	NoPerm     Code = "NOPERM"
+	NoProto    Code = "NOPROTO"
+	WrongType  Code = "WRONGTYPE"
+	ExecAbort  Code = "EXECABORT"
+	NoScript   Code = "NOSCRIPT"
+	Busy       Code = "BUSY"
+	OOM        Code = "OOM"
+	Misconf    Code = "MISCONF"
+	BusyKey    Code = "BUSYKEY"
+	NotBusy    Code = "NOTBUSY"
+	Unkillable Code = "UNKILLABLE"
 )
 
 // Error is an error that a client may read. Its cause, when there is one, is

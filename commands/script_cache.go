@@ -1,0 +1,144 @@
+package commands
+
+import (
+	"github.com/cubbykv/cubby/internal/lua"
+)
+
+// Bounds on the scripts that EVALSHA knows. Beyond them the ones unused for the
+// longest time go, those that only EVAL brought first. A client that gets
+// NOSCRIPT then sends EVAL, as all of them do after a restart of Redis.
+const (
+	maxScripts    = 500      // of a namespace
+	maxScriptCost = 16 << 20 // bytes of a namespace
+	maxScriptsAll = 256 << 20
+)
+
+// script is one that EVALSHA knows.
+type script struct {
+	sha      string
+	compiled *lua.Script
+	cost     int   // bytes, about
+	loaded   bool  // by SCRIPT LOAD
+	declared bool  // its first line declares flags
+	noWrites bool  // they say that it only reads
+	both     bool  // it may use both databases
+	used     int64 // when, in uses of the namespace's scripts
+}
+
+// scriptCost is about what a compiled script takes: measured, some 20 bytes for
+// each of the text.
+func scriptCost(text string) int { return 2048 + 24*len(text) }
+
+const shaLength = 40
+
+// find returns a script by its SHA1, of any case, or nil.
+func (p *scriptSpace) find(sha string) *script {
+	if p == nil || len(sha) != shaLength {
+		return nil
+	}
+	var lower [shaLength]byte
+	for i := range lower {
+		c := sha[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.scripts[string(lower[:])]
+	if s != nil {
+		p.used++
+		s.used = p.used
+	}
+	return s
+}
+
+// keep marks a script that SCRIPT LOAD brings again.
+func (p *scriptSpace) keep(s *script) {
+	p.mu.Lock()
+	s.loaded = true
+	p.mu.Unlock()
+}
+
+// add remembers a script, and forgets others to make room.
+func (ss *scriptSpaces) add(p *scriptSpace, s *script) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, already := p.scripts[s.sha]; already {
+		return
+	}
+	for len(p.scripts) > 0 && (len(p.scripts) >= maxScripts || p.cost+s.cost > maxScriptCost) {
+		ss.forget(p, p.leastUsed())
+	}
+	for ss.cost+s.cost > maxScriptsAll && ss.forgetSpace(p) {
+	}
+	p.used++
+	s.used = p.used
+	p.scripts[s.sha] = s
+	p.cost += s.cost
+	ss.cost += s.cost
+}
+
+// leastUsed picks the script to forget. Callers hold mu.
+func (p *scriptSpace) leastUsed() *script {
+	var worst *script
+	for _, s := range p.scripts {
+		if worst == nil || !s.loaded && worst.loaded || s.loaded == worst.loaded && s.used < worst.used {
+			worst = s
+		}
+	}
+	return worst
+}
+
+// forget drops a script. Callers hold both locks.
+func (ss *scriptSpaces) forget(p *scriptSpace, s *script) {
+	delete(p.scripts, s.sha)
+	p.cost -= s.cost
+	ss.cost -= s.cost
+}
+
+// forgetSpace drops the scripts of some other namespace, one without
+// connections if there is one, and tells whether there was any.
+func (ss *scriptSpaces) forgetSpace(except *scriptSpace) bool {
+	var victim *scriptSpace
+	for _, p := range ss.byID {
+		if p == except || p.cost == 0 {
+			continue
+		}
+		if victim == nil || p.members < victim.members {
+			victim = p
+		}
+		if victim.members == 0 {
+			break
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	victim.mu.Lock()
+	ss.clear(victim)
+	victim.mu.Unlock()
+	return true
+}
+
+// clear drops all scripts of a namespace. Callers hold both locks.
+func (ss *scriptSpaces) clear(p *scriptSpace) {
+	ss.cost -= p.cost
+	p.cost = 0
+	clear(p.scripts)
+	if p.members == 0 {
+		delete(ss.byID, p.id)
+	}
+}
+
+// flush is clear for SCRIPT FLUSH.
+func (ss *scriptSpaces) flush(p *scriptSpace) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ss.clear(p)
+}
