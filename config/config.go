@@ -50,6 +50,10 @@ type Config struct {
 	SlowLogMaxLen     int64 // entries
 	LatencyThreshold  int64 // milliseconds; 0 is off
 
+	ScriptTimeLimit    time.Duration // how long a Lua script may run
+	ScriptMemoryLimit  int64         // bytes that a Lua script may hold
+	BusyReplyThreshold int           // milliseconds after which others of the namespace get BUSY; 0 is never
+
 	LogLevel LogLevel // least severe level that is logged
 	LogFile  string   // path; empty is standard error
 

@@ -41,7 +41,7 @@ var lacking = []struct {
 	{"daemonize pidfile supervised set-proc-title proc-title-template always-show-logo", whyNoDaemon},
 	{"syslog-*", whyNoSyslog},
 	{"tls-*", whyNoTLS},
-	{"latency-tracking latency-tracking-info-percentiles lua-time-limit busy-reply-threshold", whyNotYet},
+	{"latency-tracking latency-tracking-info-percentiles", whyNotYet},
 	{"shutdown-on-sigterm shutdown-on-sigint", "SIGTERM and SIGINT always finish what runs and stop; see shutdown-timeout"},
 	{"enable-debug-command enable-protected-configs", "there are no such commands to protect; remove the line"},
 	{"tcp-backlog socket-mark-id bind-source-addr crash-log-enabled crash-memcheck-enabled ignore-warnings lua-replicate-commands", whyNoNeed},

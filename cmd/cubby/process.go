@@ -161,6 +161,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 		Directory: p.directory,
 		Anonymous: p.anonymous,
 		Log:       p.log,
+		Scripts:   scriptOptions(p.config),
 		Server: commands.ServerInfo{
 			Version:    version(),
 			Port:       p.config.Port,
@@ -185,6 +186,14 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 func (p *process) traffic() commands.Traffic {
 	t := p.server.Stats()
 	return commands.Traffic{Read: t.Read, Written: t.Written, Refused: t.Refused, MaxClients: p.live.get().MaxClients}
+}
+
+func scriptOptions(c *config.Config) commands.ScriptOptions {
+	busy := time.Duration(c.BusyReplyThreshold) * time.Millisecond
+	if busy == 0 {
+		busy = -1 // never
+	}
+	return commands.ScriptOptions{TimeLimit: c.ScriptTimeLimit, BusyAfter: busy, MemoryLimit: c.ScriptMemoryLimit}
 }
 
 // storeStats are the lines of the store in INFO persistence.
