@@ -48,11 +48,16 @@ var different = map[string]string{
 	"command":     "tells of the commands here; DOCS and a few flags and key positions are in our words",
 	"dbsize":      "counts live keys only; in Redis ended ones count until it happens on them",
 	"dump":        "compresses nothing",
+	"eval":        "bounded in time and memory, and what is ended leaves nothing; some error texts differ in detail: see scripting.md",
+	"eval_ro":     "as EVAL",
+	"evalsha":     "as EVAL; a namespace has scripts of its own",
+	"evalsha_ro":  "as EVAL; a namespace has scripts of its own",
 	"exec":        "a watched key that was missing and is missing again did not change",
 	"hello":       "its answer names this server's version and connection; not in MULTI",
 	"incrbyfloat": "zero with an exponent that no integer holds is not a number",
 	"lolwut":      "draws something else",
 	"mset":        "a key that is not allowed is refused before a wrong number of arguments",
+	"script":      "about the namespace's own scripts, of which 500 are remembered; there is no debugger",
 	"set":         "takes IFEQ too; an option with a zero byte in it is none",
 }
 
