@@ -48,7 +48,7 @@ var different = map[string]string{
 	"command":     "tells of the commands here; DOCS and a few flags and key positions are in our words",
 	"dbsize":      "counts live keys only; in Redis ended ones count until it happens on them",
 	"dump":        "compresses nothing",
-	"eval":        "bounded in time and memory, and what is ended leaves nothing; some error texts differ in detail: see scripting.md",
+	"eval":        "bounded in time and memory, and what is ended leaves nothing; some error texts differ in detail: see [scripting.md](scripting.md)",
 	"eval_ro":     "as EVAL",
 	"evalsha":     "as EVAL; a namespace has scripts of its own",
 	"evalsha_ro":  "as EVAL; a namespace has scripts of its own",

@@ -3,7 +3,6 @@ package integration
 import (
 	"os/exec"
 	"path/filepath"
-	"slices"
 
 	"github.com/cubbykv/cubby/internal/testneed"
 )
@@ -26,13 +25,10 @@ const (
 
 // phpSubjects are installed by the system.
 func phpSubjects() []subject {
-	subjects := []subject{
+	return []subject{
 		{Name: "phpredis", Language: "PHP", drive: php("phpredis.php", hasPhpredis)},
 		{Name: "Predis", Language: "PHP", drive: php("predis.php", hasPredis)},
+
+		{Name: "PHP sessions", Language: "PHP", Over: "phpredis", Limits: anyTTL, drive: php("sessions.php", hasPhpredis)},
 	}
-	if !slices.Contains(notYet, lua) {
-		subjects = append(subjects,
-			subject{Name: "PHP sessions", Language: "PHP", Over: "phpredis", Limits: anyTTL, drive: php("sessions.php", hasPhpredis)})
-	}
-	return subjects
 }

@@ -1,9 +1,6 @@
 package integration
 
-import (
-	"path/filepath"
-	"slices"
-)
+import "path/filepath"
 
 // python drives a script of testdata/python with the modules that it needs.
 func python(script string, args []string, modules ...string) func(*driven) {
@@ -21,11 +18,8 @@ func pythonSubjects() []subject {
 		{Name: "redis-py, asyncio", drive: python("redis_py_asyncio.py", nil, "redis.asyncio")},
 
 		{Name: "Flask-Caching", Over: "redis-py", drive: python("flask_cache.py", nil, "flask_caching", "redis")},
-	}
-	if !slices.Contains(notYet, lua) {
-		subjects = append(subjects,
-			subject{Name: "django-redis", Over: "redis-py", Limits: anyTTL, drive: python("django_cache.py", nil, "django_redis")},
-			subject{Name: "limits", Over: "redis-py", Limits: anyTTL, drive: python("rate_limits.py", nil, "limits", "redis")})
+		{Name: "django-redis", Over: "redis-py", Limits: anyTTL, drive: python("django_cache.py", nil, "django_redis")},
+		{Name: "limits", Over: "redis-py", Limits: anyTTL, drive: python("rate_limits.py", nil, "limits", "redis")},
 	}
 	for i := range subjects {
 		subjects[i].Language = "Python"

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -21,9 +20,6 @@ func driveRueidis(d *driven) {
 		o := rueidis.ClientOption{InitAddress: []string{d.server.addr()}, Password: d.token}
 		if d.done.Protocol == 2 {
 			o.AlwaysRESP2, o.DisableCache = true, true
-		}
-		if slices.Contains(notYet, caching) {
-			o.DisableCache = true
 		}
 		if change != nil {
 			change(&o)

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +44,7 @@ func (d *driven) script(program string, args ...string) {
 	cmd.Stderr = &stderr
 	cmd.Env = childEnv([]string{
 		"REDIS_HOST=127.0.0.1", "REDIS_PORT=" + strconv.Itoa(d.server.port), "REDIS_USER=" + d.user, "REDIS_TOKEN=" + d.token,
-		"PYTHONDONTWRITEBYTECODE=1", "REDIS_PROTOCOL=" + strconv.Itoa(d.done.Protocol), "NOT_YET=" + strings.Join(notYet, ","),
+		"PYTHONDONTWRITEBYTECODE=1", "REDIS_PROTOCOL=" + strconv.Itoa(d.done.Protocol),
 	})
 	stdin, err := cmd.StdinPipe()
 	require.NoError(d, err)

@@ -27,9 +27,6 @@ const (
 	restart     = "restart"     // the server is killed and comes back, the same client object goes on
 )
 
-// notYet are checks whose commands are not there yet.
-var notYet = []string{lua}
-
 // subject is a client or a library that is driven against the binary: a row of
 // the table.
 type subject struct {
@@ -66,9 +63,6 @@ type driven struct {
 // check is one thing that a client has to be able to do.
 func (d *driven) check(name string, test func(t *testing.T)) {
 	d.Helper()
-	if slices.Contains(notYet, name) {
-		return
-	}
 	d.announced++
 	passed := false
 	d.Run(name, func(t *testing.T) {

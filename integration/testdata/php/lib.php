@@ -32,9 +32,6 @@ function drives(string $version): void
 /** Runs one check and tells how it ended. */
 function check(string $name, callable $run): void
 {
-    if (in_array($name, explode(',', getenv('NOT_YET') ?: ''), true)) {
-        return;
-    }
     try {
         $run();
         say(['check' => $name, 'ok' => true]);

@@ -11,7 +11,6 @@ port = int(os.environ["REDIS_PORT"])
 user = os.environ["REDIS_USER"]
 token = os.environ["REDIS_TOKEN"]
 url = f"redis://:{token}@{host}:{port}"
-NOT_YET = os.environ.get("NOT_YET", "").split(",")
 
 
 def say(**line):
@@ -27,8 +26,6 @@ def check(name):
     """Runs the function that it decorates as one check, and tells how it ended."""
 
     def run(test):
-        if name in NOT_YET:
-            return
         try:
             test()
             say(check=name, ok=True)
@@ -40,8 +37,6 @@ def check(name):
 
 async def checked(name, test):
     """Runs a coroutine function as one check."""
-    if name in NOT_YET:
-        return
     try:
         await test()
         say(check=name, ok=True)
