@@ -44,6 +44,8 @@ type Settings struct {
 	// LatencyThreshold is how long a command takes to be a sample of the latency
 	// monitor; 0 is off. Whole milliseconds.
 	LatencyThreshold time.Duration
+	// Scripts bound Lua scripts. One that runs keeps what held when it began.
+	Scripts ScriptOptions
 }
 
 // DefaultSettings are Redis's.
@@ -63,5 +65,7 @@ func (e *Engine) Reconfigure(s Settings) {
 	e.slow.trim()
 	e.slow.mu.Unlock()
 	e.latency.threshold.Store(s.LatencyThreshold.Milliseconds())
+	s.Scripts.fill()
+	e.scriptOptions.Store(&s.Scripts)
 	e.payAttention()
 }

@@ -34,7 +34,6 @@ type Options struct {
 	// TrackedKeys bounds how many keys of one namespace are remembered for
 	// connections that track them (tracking-table-max-keys); 0 is no bound.
 	TrackedKeys int
-	Scripts     ScriptOptions
 	// Server describes the process for INFO and HELLO.
 	Server ServerInfo
 	// Config is what CONFIG shows and changes; nil is nothing.
@@ -115,7 +114,7 @@ type Engine struct {
 	totals        totals
 	scripts       scriptSpaces
 	machines      machinePool
-	scriptOptions ScriptOptions
+	scriptOptions atomic.Pointer[ScriptOptions]
 }
 
 // New returns an Engine on a store and a directory.
@@ -145,8 +144,6 @@ func New(o Options) *Engine {
 		e.trackedKeys = math.MaxInt
 	}
 	e.events.Store(uint32(parseEvents(o.KeyspaceEvents)))
-	e.scriptOptions = o.Scripts
-	e.scriptOptions.fill()
 	e.started = e.clock()
 	settings := DefaultSettings()
 	if o.Settings != nil {

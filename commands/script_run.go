@@ -30,17 +30,18 @@ func (r *run) prepare(it *item) (both bool) {
 
 // runScript runs a script in the transaction of the command under way.
 func (c *Call) runScript(s *script, keys, args [][]byte, readOnly bool) error {
-	h := c.Session.host()
+	e := c.Engine
+	h, limits := c.Session.host(), e.scriptOptions.Load()
+	h.limits = limits
 	h.begin(c, s, readOnly)
 	defer h.end()
-	e := c.Engine
 	m := e.machines.take()
 	if m == nil {
 		m = lua.New()
 	}
 	err := m.Run(c.Ctx, lua.Run{
 		Script: s.compiled, Name: s.sha, Keys: keys, Args: args, Host: h, Out: c.Out,
-		Limits: lua.Limits{Time: e.scriptOptions.TimeLimit, Memory: e.scriptOptions.MemoryLimit, Interrupt: h.interrupt, Clock: e.scriptOptions.Clock},
+		Limits: lua.Limits{Time: limits.TimeLimit, Memory: limits.MemoryLimit, Interrupt: h.interrupt, Clock: limits.Clock},
 	})
 	e.machines.give(m)
 	if err == nil && h.fatal == nil {
@@ -56,10 +57,10 @@ func (c *Call) runScript(s *script, keys, args [][]byte, readOnly bool) error {
 		c.Out.Error(own.Text) // not returned: what the script wrote before stays
 		return nil
 	case errors.Is(err, lua.ErrTime):
-		return kverr.Newf(kverr.BadInput, "the script ran for more than %d ms and was ended; nothing of it was kept", e.scriptOptions.TimeLimit.Milliseconds()).
+		return kverr.Newf(kverr.BadInput, "the script ran for more than %d ms and was ended; nothing of it was kept", limits.TimeLimit.Milliseconds()).
 			WithHint("do less at a time")
 	case errors.Is(err, lua.ErrMemory):
-		return kverr.Newf(kverr.BadInput, "the script held more than %d bytes and was ended; nothing of it was kept", e.scriptOptions.MemoryLimit).
+		return kverr.Newf(kverr.BadInput, "the script held more than %d bytes and was ended; nothing of it was kept", limits.MemoryLimit).
 			WithHint("do less at a time")
 	}
 	return err
@@ -67,6 +68,7 @@ func (c *Call) runScript(s *script, keys, args [][]byte, readOnly bool) error {
 
 // scriptHost runs the commands of a session's script.
 type scriptHost struct {
+	limits   *ScriptOptions
 	session  *Session
 	run      run // for the commands
 	out      resp.Writer
@@ -137,11 +139,10 @@ func (h *scriptHost) judge(elapsed time.Duration) error {
 	if h.state.killed.Load() {
 		return errScriptKilled
 	}
-	o := &h.session.engine.scriptOptions
-	if h.staged > o.MemoryLimit {
+	if h.staged > h.limits.MemoryLimit {
 		return lua.ErrMemory
 	}
-	if o.BusyAfter > 0 && elapsed >= o.BusyAfter {
+	if o := h.limits; o.BusyAfter > 0 && elapsed >= o.BusyAfter {
 		h.session.scriptSpace().letGo()
 	}
 	return h.fatal

@@ -29,16 +29,24 @@ func (c *client) eval(script string, keysAndArgs ...string) string {
 // scriptClock lets a script's time pass: each look at it takes a millisecond.
 func (h *harness) scriptClock() {
 	now := time.UnixMilli(0)
-	h.engine.scriptOptions.Clock = func() time.Time {
-		now = now.Add(time.Millisecond)
-		return now
-	}
+	h.limitScripts(func(o *ScriptOptions) {
+		o.Clock = func() time.Time {
+			now = now.Add(time.Millisecond)
+			return now
+		}
+	})
+}
+
+func (h *harness) limitScripts(change func(*ScriptOptions)) {
+	o := *h.engine.scriptOptions.Load()
+	change(&o)
+	h.engine.scriptOptions.Store(&o)
 }
 
 func TestAScriptThatIsEndedLeavesNothing(t *testing.T) {
 	h := newHarness(t)
 	h.scriptClock()
-	h.engine.scriptOptions.MemoryLimit = 4 << 20
+	h.limitScripts(func(o *ScriptOptions) { o.MemoryLimit = 4 << 20 })
 	c := h.open()
 	c.do("SET", "a", "old")
 	reply := c.eval("redis.call('SET','a','new') redis.call('SET','b','x') while true do end")
@@ -179,16 +187,18 @@ func paused(t *testing.T, h *harness, c *client, script string, at time.Duration
 	t.Helper()
 	stopped, resume, result := make(chan struct{}), make(chan struct{}), make(chan string, 1)
 	start, looks := time.UnixMilli(0), 0
-	h.engine.scriptOptions.Clock = func() time.Time {
-		switch looks++; looks {
-		case 1:
-			return start
-		case 3: // the look before has seen that it takes long
-			close(stopped)
-			<-resume
+	h.limitScripts(func(o *ScriptOptions) {
+		o.Clock = func() time.Time {
+			switch looks++; looks {
+			case 1:
+				return start
+			case 3: // the look before has seen that it takes long
+				close(stopped)
+				<-resume
+			}
+			return start.Add(at)
 		}
-		return start.Add(at)
-	}
+	})
 	argv := [][]byte{[]byte("EVAL"), []byte(script), []byte("0")}
 	go func() {
 		out := resp.NewWriter(resp.V2)
@@ -204,7 +214,7 @@ func paused(t *testing.T, h *harness, c *client, script string, at time.Duration
 
 func TestBusyAndKill(t *testing.T) {
 	h := newHarness(t)
-	h.engine.scriptOptions.TimeLimit = time.Minute
+	h.limitScripts(func(o *ScriptOptions) { o.TimeLimit = time.Minute })
 	runner, same, other := h.open(), h.open(), h.session(storage.ID{Tenant: "t", App: "other"}, wideOpen())
 	goOn := paused(t, h, runner, "local n = 0 while true do n = n + 1 end", 10*time.Second)
 	busy := "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"

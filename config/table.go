@@ -108,18 +108,18 @@ func serverRows() []directive {
 			Doc: "How long a stop waits for running requests and their replies. Answered writes are kept in any case."},
 			duration{func(c *Config) *time.Duration { return &c.ShutdownTimeout }, time.Second, 0, maxTime}},
 
-		{Directive{Name: "script-time-limit", Group: "Scripts", Default: "5s",
+		{Directive{Name: "script-time-limit", Group: "Scripts", Default: "5s", Live: PartEngine,
 			Doc: "How long a Lua script may run. Then it is ended, its client gets an error, and nothing that it wrote is kept. " +
 				"The other connections of its namespace wait for it meanwhile, those of other namespaces do not."},
 			duration{func(c *Config) *time.Duration { return &c.ScriptTimeLimit }, time.Millisecond, 10 * time.Millisecond, time.Hour}},
-		{Directive{Name: "script-memory-limit", Group: "Scripts", Default: "64mb",
+		{Directive{Name: "script-memory-limit", Group: "Scripts", Default: "64mb", Live: PartEngine,
 			Doc: "How much a Lua script may hold at a time. Beyond it the script is ended like one that runs for too long."},
 			number[int64]{func(c *Config) *int64 { return &c.ScriptMemoryLimit }, mb, 4 * gb, true}},
-		{Directive{Name: "busy-reply-threshold", Group: "Scripts", Default: "5000", Unit: "milliseconds", Zero: "never",
+		{Directive{Name: "busy-reply-threshold", Group: "Scripts", Default: "5000", Unit: "milliseconds", Zero: "never", Live: PartEngine,
 			Doc: "After a script has run for this long, the other connections of its namespace get BUSY instead of waiting, and SCRIPT KILL can end it. " +
 				"Only of use below script-time-limit."},
 			number[int]{func(c *Config) *int { return &c.BusyReplyThreshold }, 0, 86_400_000, false}},
-		{Directive{Name: "lua-time-limit", Group: "Scripts", Default: "5000", Unit: "milliseconds", Zero: "never",
+		{Directive{Name: "lua-time-limit", Group: "Scripts", Default: "5000", Unit: "milliseconds", Zero: "never", Live: PartEngine,
 			Doc: "The older name of busy-reply-threshold."},
 			number[int]{func(c *Config) *int { return &c.BusyReplyThreshold }, 0, 86_400_000, false}},
 

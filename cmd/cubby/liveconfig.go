@@ -142,6 +142,7 @@ func engineSettings(c *config.Config) commands.Settings {
 		SlowLogThreshold: time.Duration(c.SlowLogSlowerThan) * time.Microsecond,
 		SlowLogMax:       int(c.SlowLogMaxLen),
 		LatencyThreshold: time.Duration(c.LatencyThreshold) * time.Millisecond,
+		Scripts:          scriptOptions(c),
 	}
 }
 

@@ -161,7 +161,6 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 		Directory: p.directory,
 		Anonymous: p.anonymous,
 		Log:       p.log,
-		Scripts:   scriptOptions(p.config),
 		Server: commands.ServerInfo{
 			Version:    version(),
 			Port:       p.config.Port,
