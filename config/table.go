@@ -52,7 +52,7 @@ func serverRows() []directive {
 		{Directive{Name: "maxclients", Public: true, Group: "Clients", Default: "10000", Unit: "connections", Live: PartServer,
 			Doc: "How many clients may be connected at the same time."},
 			number[int]{func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000, false}},
-		{Directive{Name: "event-loops", Group: "Clients", Default: "0", Unit: "loops", Zero: "one for each processor core",
+		{Directive{Name: "event-loops", Group: "Clients", Default: "0", Unit: "loops", Zero: "one for each processor core, a single one under appendfsync always",
 			Doc: "How many event loops serve connections without TLS (on Linux). With -1 each connection gets a goroutine of its own, " +
 				"which is slower under load."},
 			number[int]{func(c *Config) *int { return &c.EventLoops }, -1, 256, false}},

@@ -187,6 +187,15 @@ func (p *process) traffic() commands.Traffic {
 	return commands.Traffic{Read: t.Read, Written: t.Written, Refused: t.Refused, MaxClients: p.live.get().MaxClients}
 }
 
+// eventLoops is one loop under appendfsync always, unless the configuration
+// says otherwise: several would share each fsync among fewer clients.
+func eventLoops(c *config.Config) int {
+	if c.EventLoops == 0 && c.AppendFsync == config.FsyncAlways {
+		return 1
+	}
+	return c.EventLoops
+}
+
 func scriptOptions(c *config.Config) commands.ScriptOptions {
 	busy := time.Duration(c.BusyReplyThreshold) * time.Millisecond
 	if busy == 0 {
@@ -221,7 +230,7 @@ func (p *process) serverOptions(e *commands.Engine) server.Options {
 	o := server.Options{
 		Engine:     e,
 		Log:        p.log,
-		EventLoops: p.config.EventLoops,
+		EventLoops: eventLoops(p.config),
 		// Nobody chose a generated password, and whoever may act without
 		// one must be on this machine.
 		PasswordSet: func() bool { return p.passwordSet.Load() && p.anonymous == nil },
