@@ -7,13 +7,18 @@ package auth
 type Principal struct {
 	Admin bool
 	App   *App   // the namespace; nil for an admin that looks into none
-	Token *Token // nil for the admin and for an anonymous session of --dev
+	Token *Token // nil for the admin, for a certificate, and for an anonymous session of --dev
+	Until int64  // when a sign-in without a token ends (Unix milliseconds); 0 is never
 }
 
 // Valid tells whether the principal may still act at now (Unix milliseconds):
-// its token is neither revoked nor past its end, its app still exists.
+// its token is neither revoked nor past its end, nor is what was shown instead of
+// one, and its app still exists.
 func (p *Principal) Valid(now int64) bool {
 	if p.App != nil && p.App.Dropped() {
+		return false
+	}
+	if p.Until != 0 && now >= p.Until {
 		return false
 	}
 	t := p.Token

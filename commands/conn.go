@@ -202,7 +202,7 @@ func runQuit(c *Call) error {
 func runReset(c *Call) error {
 	s := c.Session
 	s.setMonitoring(false)
-	s.become(c.Engine.anonymous)
+	s.become(c.Engine.arrival(&s.opts))
 	s.setProto(resp.V2, c.Out)
 	if s.reply == replyOff {
 		s.reply = replyOn

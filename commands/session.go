@@ -16,6 +16,8 @@ type SessionOptions struct {
 	Door   string // "resp" or "http"
 	Remote string // the peer's address as listings show it
 	Local  string // our address
+	// Certificate is what the door has verified of the client; nil is nothing.
+	Certificate *Certificate
 	// Kill closes the connection from another goroutine; may be nil.
 	Kill func()
 	// Push sends a message that no command of this session asked for; called
@@ -29,6 +31,13 @@ type SessionOptions struct {
 	// Do, before it answers that a subscription has ended: nothing older may
 	// come behind that answer. nil when the door cannot push.
 	TakePushed func(out *resp.Writer) storage.Seq
+}
+
+// Certificate is a client's certificate, which a CA that the admin trusts for
+// this has signed.
+type Certificate struct {
+	Name   string // of its subject; a session is signed in when it is an app's full name
+	EndsAt int64  // Unix milliseconds; a sign-in by it ends then
 }
 
 // Session is what the engine remembers of one connection. It is used by one
@@ -97,24 +106,39 @@ type shownState struct {
 // NewSession registers a connection with the engine.
 func (e *Engine) NewSession(o SessionOptions) *Session {
 	now := e.clock()
+	p := e.arrival(&o)
 	s := &Session{
 		id:        e.nextSession.Add(1),
 		engine:    e,
 		opts:      o,
 		created:   now,
-		principal: e.anonymous,
+		principal: p,
 		proto:     resp.V2,
 	}
 	s.watch.fake = e.fake
 	s.run.init(e, s)
-	s.reads = e.lookups.of(e.anonymous)
+	s.reads = e.lookups.of(p)
 	s.last.Store(now.UnixMilli())
-	s.shown = shownState{principal: e.anonymous, proto: resp.V2, multi: -1}
+	s.shown = shownState{principal: p, proto: resp.V2, multi: -1}
 	e.mu.Lock()
 	e.sessions[s.id] = s
 	e.mu.Unlock()
 	e.totals.connections.Add(1)
 	return s
+}
+
+// arrival is who a connection is that sent nothing yet.
+func (e *Engine) arrival(o *SessionOptions) *auth.Principal {
+	cert := o.Certificate
+	if cert == nil {
+		return e.anonymous
+	}
+	p, err := e.dir.Recognize(context.Background(), cert.Name, cert.EndsAt)
+	if err != nil {
+		e.log.Info("the name in a client's certificate is no app's, so it signs in to nothing", "name", cert.Name, "client", o.Remote, "error", err)
+		return e.anonymous
+	}
+	return p
 }
 
 // EndSession forgets a connection.

@@ -23,6 +23,42 @@ func crossCheck(c *Config) []error {
 			add(c.conflict(prefix+"ttl-min", formatDuration(lo), prefix+"ttl-max", formatDuration(hi)))
 		}
 	}
+	for _, err := range tlsCheck(c) {
+		add(err)
+	}
+	return errs
+}
+
+// tlsCheck finds what is missing for TLS before any file is read.
+func tlsCheck(c *Config) []error {
+	t := c.TLS
+	if t.Port == 0 {
+		return nil
+	}
+	var errs []error
+	fail := func(name, reason string) {
+		at := c.origins[name]
+		if _, given := c.origins[name]; !given {
+			at = c.origins["tls-port"]
+		}
+		errs = append(errs, &Error{File: at.file, Line: at.line, Directive: name, Reason: reason})
+	}
+	if t.Port == c.Port {
+		fail("tls-port", fmt.Sprintf("%d is also port; change one of them, or set port 0 to speak TLS only", t.Port))
+	}
+	if t.CertFile == "" {
+		fail("tls-cert-file", "tls-port needs the server's certificate")
+	}
+	if t.KeyFile == "" {
+		fail("tls-key-file", "tls-port needs the key of the server's certificate")
+	}
+	if t.Clients != TLSClientsNo && t.CACertFile == "" && t.CACertDir == "" {
+		fail("tls-auth-clients", fmt.Sprintf("%s needs the CA that signs clients: set tls-ca-cert-file or tls-ca-cert-dir, "+
+			"or tls-auth-clients no to ask for no certificates", t.Clients))
+	}
+	if t.Clients == TLSClientsNo && t.Namespace != TLSNamespaceNo {
+		fail("tls-auth-clients-namespace", "is of no use with tls-auth-clients no, which asks for no certificates; set that to yes or optional")
+	}
 	return errs
 }
 

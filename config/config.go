@@ -22,6 +22,8 @@ type Config struct {
 	UnixSocketPerm fs.FileMode // permission bits of UnixSocket; 0 leaves the umask's
 	ProtectedMode  bool        // only local clients while no password is configured
 
+	TLS TLS
+
 	RequirePass string // the admin's password; empty is not configured here
 
 	Timeout      time.Duration // closes clients idle for longer; 0 is never
@@ -80,6 +82,38 @@ type Limits struct {
 	TTLMax            [2]time.Duration // longest; 0 is no limit
 	CommandsPerSecond int              // 0 is no limit
 }
+
+// TLS is how the server speaks it, package internal/tlsconf says what each file
+// has to be.
+type TLS struct {
+	Port                       int // 0 is no TLS
+	CertFile, KeyFile, KeyPass string
+	CACertFile, CACertDir      string
+	Clients                    TLSClients
+	Namespace                  TLSNamespace
+	Protocols                  string // "TLSv1.2 TLSv1.3"; empty is both
+	Ciphers                    string // with colons between them; empty is the default
+	SessionCaching             bool
+}
+
+// TLSClients is whether clients need a certificate.
+type TLSClients string
+
+// The values of tls-auth-clients.
+const (
+	TLSClientsYes      TLSClients = "yes"
+	TLSClientsNo       TLSClients = "no"
+	TLSClientsOptional TLSClients = "optional" // a wrong one is refused
+)
+
+// TLSNamespace is what of a client's certificate names its namespace.
+type TLSNamespace string
+
+// The values of tls-auth-clients-namespace.
+const (
+	TLSNamespaceNo TLSNamespace = "no"
+	TLSNamespaceCN TLSNamespace = "cn" // the common name of its subject
+)
 
 // Fsync is when the journal is synced to disk.
 type Fsync string

@@ -45,6 +45,7 @@ const (
 	PartDirectory Part = "directory" // apps and the admin
 	PartStore     Part = "store"
 	PartLog       Part = "log"
+	PartTLS       Part = "tls"     // what new connections with TLS get
 	PartProcess   Part = "process" // what is read when it is needed
 )
 

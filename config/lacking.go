@@ -15,7 +15,6 @@ const (
 	whyNoTuning  = "Cubby looks after memory, threads and background work itself; remove the line"
 	whyNoDaemon  = "Cubby runs in the foreground, under systemd or in a container; remove the line"
 	whyNoSyslog  = "logs go to logfile or to standard error, which systemd passes on"
-	whyNoTLS     = "this version speaks no TLS; put a TLS proxy in front, or use unixsocket"
 	whyNotYet    = "not in this version; remove the line"
 	whyNoNeed    = "nothing in Cubby corresponds to it; remove the line"
 )
@@ -40,7 +39,12 @@ var lacking = []struct {
 	{"activedefrag active-defrag-* activerehashing active-expire-effort lazyfree-* jemalloc-bg-thread hz dynamic-hz io-threads io-threads-do-reads server_cpulist bio_cpulist bgsave_cpulist oom-score-adj oom-score-adj-values disable-thp", whyNoTuning},
 	{"daemonize pidfile supervised set-proc-title proc-title-template always-show-logo", whyNoDaemon},
 	{"syslog-*", whyNoSyslog},
-	{"tls-*", whyNoTLS},
+	{"tls-cluster", whyNoCluster},
+	{"tls-replication tls-client-*", whyNoReplica},
+	{"tls-ciphersuites", "the ciphers of TLS 1.3 are always all three of them; remove the line"},
+	{"tls-dh-params-file", "keys are agreed on elliptic curves only, which need no parameters; remove the line"},
+	{"tls-prefer-server-ciphers", "the server always chooses the cipher, for what is fast on both ends; remove the line"},
+	{"tls-session-cache-*", "clients keep their sessions themselves, so there is no cache; see tls-session-caching"},
 	{"latency-tracking latency-tracking-info-percentiles", whyNotYet},
 	{"shutdown-on-sigterm shutdown-on-sigint", "SIGTERM and SIGINT always finish what runs and stop; see shutdown-timeout"},
 	{"enable-debug-command enable-protected-configs", "there are no such commands to protect; remove the line"},

@@ -109,7 +109,7 @@ func TestErrorsGolden(t *testing.T) {
 		// Redis's names
 		"save 900 1", "APPENDONLY yes", "databases 16", "replicaof 10.0.0.1 6379", "cluster-enabled yes", "aclfile /etc/users.acl",
 		"rename-command FLUSHALL \"\"", "loadmodule /m.so", "maxmemory-policy allkeys-lru", "hash-max-listpack-entries 512",
-		"io-threads 4", "daemonize yes", "syslog-enabled yes", "tls-port 6380", "latency-tracking yes", "tcp-backlog 511", "search.timeout 500",
+		"io-threads 4", "daemonize yes", "syslog-enabled yes", "tls-cluster yes", "tls-ciphersuites TLS_AES_128_GCM_SHA256", "tls-client-cert-file a.pem", "latency-tracking yes", "tcp-backlog 511", "search.timeout 500",
 		// values
 		"port", "port 1 2", "port abc", "port 65536", "port -1", "port 007", "port +1", "port 99999999999999999999",
 		"bind", "bind 127.0.0.1:6379", "bind [::1]", "bind 256.0.0.1", "bind a b/c", `bind "" ::1`, "bind -", "bind " + strings.Repeat("a ", 17),
@@ -120,9 +120,13 @@ func TestErrorsGolden(t *testing.T) {
 		"client-output-buffer-limit normal 0 0", "client-output-buffer-limit master 0 0 0", "client-output-buffer-limit normal -1 0 0",
 		"client-output-buffer-limit normal 0 x 0", "client-output-buffer-limit normal 0 0 1s", "client-output-buffer-limit normal 0 0 -1",
 		"notify-keyspace-events KEy", "key-charset ascii", "key-bytes 0", "key-bytes 65537", "max-keys 0", "ttl-min 0", "ttl-max 101y", "ttl-max 40000d", "commands-per-second 1.5",
+		"tls-auth-clients maybe", "tls-protocols TLSv1.1", `tls-protocols "TLSv1.2 TLSv9"`, "tls-protocols TLSv1.2 TLSv1.3", "tls-ciphers DEFAULT:!MEDIUM", "tls-ciphers :",
+		"tls-ciphers AES128-SHA", "tls-auth-clients-namespace ou",
 		"include", "include a b", "include /nonexistent/redis.conf", "include /", `include "[a-"`,
 		// two directives
 		"value-bytes 2mb", "proto-max-bulk-len 9mb", "client-query-buffer-limit 1mb\nproto-max-bulk-len 2mb", "ttl-min 1h\nttl-max 1m",
+		"tls-port 6380", "tls-port 6379\ntls-cert-file a\ntls-key-file a\ntls-auth-clients no", "tls-cert-file a\ntls-key-file a\ntls-port 6380\ntls-auth-clients optional",
+		"tls-port 6380\ntls-cert-file a\ntls-key-file a\ntls-auth-clients no\ntls-auth-clients-namespace cn",
 		"ttl-max 30s", "ephemeral-ttl-min 400d", "value-bytes 3mb\nproto-max-bulk-len 2mb",
 		// all of them are told
 		"port x\n\n# fine\ntimeout 5\nsave\nvalue-bytes 2mb",

@@ -3,6 +3,7 @@ package config
 import (
 	"io/fs"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 
 // table is everything the configuration knows. include has no value: the
 // loader reads the file in its place.
-var table = append(serverRows(), limitRows()...)
+var table = slices.Concat(serverRows(), tlsRows(), limitRows())
 
 func serverRows() []directive {
 	return []directive{

@@ -107,14 +107,16 @@ func (c *conn) open() error {
 		defer cancel()
 		if err := t.HandshakeContext(ctx); err != nil {
 			c.log.debug("TLS handshake failed", "error", err)
+			c.refuseHandshake()
 			return err
 		}
 	}
 	c.peer = c.server.open(commands.SessionOptions{
-		Door:   Door,
-		Remote: address(c.RemoteAddr(), c.LocalAddr()),
-		Local:  address(c.LocalAddr(), c.LocalAddr()),
-		Kill:   c.kill,
+		Door:        Door,
+		Remote:      address(c.RemoteAddr(), c.LocalAddr()),
+		Local:       address(c.LocalAddr(), c.LocalAddr()),
+		Certificate: c.certificate(),
+		Kill:        c.kill,
 
 		Push:       c.push,
 		TakePushed: c.takePushed,

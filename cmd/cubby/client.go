@@ -35,6 +35,7 @@ type target struct {
 	dir          string
 	json         bool
 	ownDir       bool // the command's --dir is something else
+	tls          tlsFlags
 }
 
 // addFlags gives a command the flags of every command that talks to a server.
@@ -52,6 +53,7 @@ func (t *target) addServerFlags(cmd *cobra.Command) {
 	f.StringVar(&t.addr, "addr", "127.0.0.1:6379", "the server: host:port, or the path of its unix socket")
 	f.StringVar(&t.passwordFile, "password-file", "", "file with the admin's password (default: $"+passwordVar+", else admin.password in the data directory)")
 	f.BoolVar(&t.json, "json", false, "print JSON")
+	t.tls.add(cmd)
 }
 
 // password finds the admin's password and says where it came from.
@@ -97,11 +99,16 @@ func (t *target) connectWith(env environment, prepare func(context.Context, *red
 	} else if _, _, err := net.SplitHostPort(t.addr); err != nil {
 		return nil, usagef("--addr %q is neither host:port nor the path of a unix socket", t.addr)
 	}
+	secure, err := t.tls.config(network)
+	if err != nil {
+		return nil, err
+	}
 	return &adminClient{addr: t.addr, source: source, client: redis.NewClient(&redis.Options{
-		Network:  network,
-		Addr:     t.addr,
-		Username: "admin",
-		Password: password,
+		Network:   network,
+		Addr:      t.addr,
+		TLSConfig: secure,
+		Username:  "admin",
+		Password:  password,
 		// Replies as the server orders them; RESP3's maps come without order.
 		Protocol: 2,
 		// A repeated TOKEN.CREATE would make two tokens.
@@ -137,6 +144,8 @@ func (c *adminClient) explain(err error) error {
 	switch {
 	case errors.As(err, &network) && network.Op == "dial":
 		return fmt.Errorf("no server answers at %s (%w); start one with 'cubby serve', or name another with --addr", c.addr, network.Err)
+	case explainTLS(c.addr, err) != nil:
+		return explainTLS(c.addr, err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the server at %s closed the connection; its log may say why", c.addr)
 	case !errors.As(err, &reply):

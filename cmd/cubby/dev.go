@@ -32,6 +32,9 @@ func (p *process) welcome() {
 	c := p.config
 	cli, ours := fmt.Sprintf("redis-cli -p %d", c.Port), ""
 	switch {
+	case c.Port == 0 && c.UnixSocket == "":
+		cli = fmt.Sprintf("redis-cli -p %d --tls", c.TLS.Port)
+		ours = fmt.Sprintf(" --addr 127.0.0.1:%d --tls", c.TLS.Port)
 	case c.Port == 0:
 		cli, ours = "redis-cli -s "+c.UnixSocket, " --addr "+c.UnixSocket
 	case c.Port != 6379:

@@ -11,21 +11,32 @@ import (
 	"syscall"
 
 	"github.com/cubbykv/cubby/config"
+	"github.com/cubbykv/cubby/internal/tlsconf"
 )
 
 // listen opens everything that the configuration names, or nothing.
-func listen(ctx context.Context, c *config.Config) (list []net.Listener, err error) {
+// Connections with TLS get what secure has then.
+func listen(ctx context.Context, c *config.Config, secure *tlsconf.Current) (list []net.Listener, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(list)
 			list = nil
 		}
 	}()
-	if c.Port != 0 {
+	for _, port := range []struct {
+		directive string
+		number    int
+	}{{"port", c.Port}, {"tls-port", c.TLS.Port}} {
+		if port.number == 0 {
+			continue
+		}
 		for _, a := range c.Bind {
-			ln, err := listenTCP(ctx, a, c.Port)
+			ln, err := listenTCP(ctx, a, port.number, port.directive)
 			if err != nil {
 				return list, err
+			}
+			if ln != nil && port.directive == "tls-port" {
+				ln = secureListener{secure.Listen(ln)}
 			}
 			if ln != nil {
 				list = append(list, ln)
@@ -40,10 +51,13 @@ func listen(ctx context.Context, c *config.Config) (list []net.Listener, err err
 		list = append(list, ln)
 	}
 	if len(list) == 0 {
-		return nil, errors.New("there is nothing to listen on: set port and bind, or unixsocket")
+		return nil, errors.New("there is nothing to listen on: set bind and port or tls-port, or unixsocket")
 	}
 	return list, nil
 }
+
+// secureListener is told apart in addresses.
+type secureListener struct{ net.Listener }
 
 func closeAll(list []net.Listener) {
 	for _, ln := range list {
@@ -52,7 +66,7 @@ func closeAll(list []net.Listener) {
 }
 
 // listenTCP returns nil for an optional address that this machine lacks.
-func listenTCP(ctx context.Context, a config.Address, port int) (net.Listener, error) {
+func listenTCP(ctx context.Context, a config.Address, port int, directive string) (net.Listener, error) {
 	network, address := a.Listen(port)
 	// Keepalive is the door's, which knows how often.
 	ln, err := (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, network, address)
@@ -62,11 +76,11 @@ func listenTCP(ctx context.Context, a config.Address, port int) (net.Listener, e
 	case a.Optional && isMissingAddress(err):
 		return nil, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("port %d on %s is in use by another program; stop it, or add '--port N' with another number", port, a.Host)
+		return nil, fmt.Errorf("port %d on %s is in use by another program; stop it, or add '--%s N' with another number", port, a.Host, directive)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("port %d on %s needs more rights than this process has; add '--port N' with a number above 1023", port, a.Host)
+		return nil, fmt.Errorf("port %d on %s needs more rights than this process has; add '--%s N' with a number above 1023", port, a.Host, directive)
 	default:
-		return nil, fmt.Errorf("cannot listen on %s: %w; see the directives bind and port", address, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w; see the directives bind and %s", address, err, directive)
 	}
 }
 
@@ -106,11 +120,18 @@ func removeStaleSocket(ctx context.Context, path string) error {
 		return fmt.Errorf("unixsocket: %s exists and is no socket; choose another path", path)
 	}
 	c, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err == nil {
+	switch {
+	case err == nil:
 		_ = c.Close()
 		return fmt.Errorf("unixsocket: another program is listening on %s; stop it, or choose another path", path)
+	case errors.Is(err, syscall.ECONNREFUSED): // nobody listens
+		err = os.Remove(path)
 	}
-	return os.Remove(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// A server that is too busy to accept, or another user's, is not stale.
+		return fmt.Errorf("unixsocket: %s exists, and whether it is in use cannot be found out: %w", path, err)
+	}
+	return nil
 }
 
 // addresses lists where clients can connect.
@@ -118,6 +139,9 @@ func addresses(list []net.Listener) string {
 	names := make([]string, len(list))
 	for i, ln := range list {
 		names[i] = ln.Addr().String()
+		if _, ok := ln.(secureListener); ok {
+			names[i] += " (TLS)"
+		}
 	}
 	return strings.Join(names, ", ")
 }

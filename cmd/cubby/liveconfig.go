@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ func (l *liveConfig) appliers() map[config.Part]func(*config.Config) error {
 			p.logLevel.Set(logLevel(c.LogLevel))
 			return nil
 		},
+		config.PartTLS:     p.loadTLS,
 		config.PartProcess: func(*config.Config) error { return nil }, // reads it when it needs it
 	}
 }
@@ -100,11 +102,18 @@ func (l *liveConfig) Set(changes []commands.Setting) error {
 	if err != nil {
 		return configError(err)
 	}
+	// Certificates come last, and are never taken back: those that were in use
+	// may be on no disk any more. A failure leaves them as they were.
+	if i := slices.Index(parts, config.PartTLS); i >= 0 {
+		parts = append(slices.Delete(parts, i, i+1), config.PartTLS)
+	}
 	appliers := l.appliers()
 	for i, part := range parts {
 		if err := appliers[part](changed); err != nil {
 			for _, told := range parts[:i+1] {
-				_ = appliers[told](l.current) // which they had taken before
+				if told != config.PartTLS {
+					_ = appliers[told](l.current) // which they had taken before
+				}
 			}
 			return &commands.ConfigError{Name: changes[0].Name, Reason: err.Error()}
 		}

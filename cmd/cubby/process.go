@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/config"
+	"github.com/cubbykv/cubby/internal/tlsconf"
 	"github.com/cubbykv/cubby/server"
 	"github.com/cubbykv/cubby/storage"
 	"github.com/cubbykv/cubby/storage/bunt"
@@ -24,6 +27,7 @@ type process struct {
 	config *config.Config
 	file   string // configuration file, or empty
 	dev    bool
+	hangup <-chan os.Signal // asks to read certificates again; may be nil
 
 	log       *slog.Logger
 	store     *bunt.Store
@@ -33,6 +37,7 @@ type process struct {
 	server    *server.Server
 	logLevel  *slog.LevelVar
 	live      *liveConfig
+	tls       tlsconf.Current
 	// passwordSet tells that the operator chose the admin's password.
 	passwordSet atomic.Bool
 }
@@ -52,7 +57,10 @@ func (p *process) run(ctx context.Context) (err error) {
 	defer stop()
 
 	// Listening comes first: a port in use then leaves no trace in dir.
-	listeners, err := listen(ctx, p.config)
+	if err := p.loadTLS(p.config); err != nil {
+		return err
+	}
+	listeners, err := listen(ctx, p.config, &p.tls)
 	if err != nil {
 		return err
 	}
@@ -79,14 +87,23 @@ func (p *process) run(ctx context.Context) (err error) {
 	}
 	p.announce(listeners)
 
-	select {
-	case <-ctx.Done():
-		err = nil
-	case err = <-failed:
-		err = fmt.Errorf("the server stopped listening: %w", err)
-	}
+	err = p.wait(ctx, failed)
 	p.shutdown()
 	return err
+}
+
+// wait returns when the server has to stop.
+func (p *process) wait(ctx context.Context, failed <-chan error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return fmt.Errorf("the server stopped listening: %w", err)
+		case <-p.hangup:
+			p.reloadTLS()
+		}
+	}
 }
 
 func (p *process) openStore() error {
@@ -163,7 +180,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 		Log:       p.log,
 		Server: commands.ServerInfo{
 			Version:    version(),
-			Port:       p.config.Port,
+			Port:       cmp.Or(p.config.Port, p.config.TLS.Port),
 			ConfigFile: p.file,
 			AppendSync: string(p.config.AppendFsync),
 			MaxMemory:  func() int64 { return p.live.get().MaxMemory },

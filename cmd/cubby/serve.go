@@ -43,9 +43,9 @@ namespace dev/app, whose limits are wide open.`,
 			if env.getenv("GOGC") == "" {
 				paceCollector()
 			}
-			ctx, stop := catchSignals(cmd.Context())
+			ctx, hangup, stop := catchSignals(cmd.Context(), words.dev)
 			defer stop()
-			p := &process{env: env, config: cfg, file: words.file, dev: words.dev}
+			p := &process{env: env, config: cfg, file: words.file, dev: words.dev, hangup: hangup}
 			return p.run(ctx)
 		},
 	}
@@ -81,10 +81,21 @@ func parseServeWords(args []string) serveWords {
 // catchSignals returns a context that the first SIGINT or SIGTERM ends. After
 // it the signals have their usual effect, so that a second one ends a stop
 // that takes too long. A log whose reader has gone must not end the server, so
-// SIGPIPE is ignored.
-func catchSignals(parent context.Context) (context.Context, context.CancelFunc) {
+// SIGPIPE is ignored. SIGHUP arrives at hangup, but for --dev: that server
+// belongs to a terminal, and ends with it.
+func catchSignals(parent context.Context, dev bool) (ctx context.Context, hangup <-chan os.Signal, stop context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	again := make(chan os.Signal, 1)
+	if dev {
+		ending = append(ending, syscall.SIGHUP)
+	} else {
+		signal.Notify(again, syscall.SIGHUP)
+	}
+	ctx, cancel := signal.NotifyContext(parent, ending...)
+	context.AfterFunc(ctx, cancel)
+	return ctx, again, func() {
+		signal.Stop(again)
+		cancel()
+	}
 }

@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/kverr":     {},
 	"internal/resp":      {},
 	"internal/testneed":  {},
+	"internal/tlsconf":   {},
 	"internal/units":     {},
 	"internal/wallclock": {},
 	"internal/lint":      {},
@@ -41,13 +42,13 @@ var layers = map[string][]string{
 	// Doors: they translate, so they know the engine and not what is below it.
 	"server": {"commands", "storage", "internal/kverr", "internal/resp"},
 
-	"config":                  {"internal/units"},
+	"config":                  {"internal/tlsconf", "internal/units"},
 	"config/internal/gendocs": {"config"},
 
 	"client/kvtest": {"auth", "commands", "server", "storage", "storage/bunt", "storage/storetest"},
 
 	// cmd wires everything.
-	"cmd/cubby": {"auth", "commands", "config", "server", "storage", "storage/bunt", "internal/kverr"},
+	"cmd/cubby": {"auth", "commands", "config", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
 
 	"internal/redistest":           {"internal/resp", "internal/testneed"},
 	"integration":                  {},
