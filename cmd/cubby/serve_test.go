@@ -78,7 +78,7 @@ func TestOptionalAddressMayBeMissing(t *testing.T) {
 	c := config.Default()
 	c.Bind = []config.Address{{Host: "192.0.2.1", Optional: true}, {Host: "127.0.0.1"}}
 	c.Port = freePort(t)
-	list, err := listen(t.Context(), c)
+	list, err := listen(t.Context(), c, nil)
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	closeAll(list)
@@ -158,7 +158,7 @@ func TestAStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
 	require.NoError(t, stale.Close())
 	c := config.Default()
 	c.Port, c.UnixSocket, c.UnixSocketPerm = 0, s.socket, 0o600
-	list, err := listen(t.Context(), c)
+	list, err := listen(t.Context(), c, nil)
 	require.NoError(t, err)
 	defer closeAll(list)
 	info, err := os.Stat(s.socket)
@@ -253,11 +253,20 @@ func TestWhoCountsAsProtected(t *testing.T) {
 
 func TestSignalsEndTheServer(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		ctx, stop := catchSignals(t.Context())
+		ctx, _, stop := catchSignals(t.Context(), false)
 		require.NoError(t, syscall.Kill(os.Getpid(), sig))
 		<-ctx.Done()
 		stop()
 	}
+	ctx, hangup, stop := catchSignals(t.Context(), false)
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	<-hangup
+	require.NoError(t, ctx.Err())
+	stop()
+	ctx, _, stop = catchSignals(t.Context(), true)
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	<-ctx.Done()
+	stop()
 }
 
 // The limits have one name each, with one meaning, wherever they are set.

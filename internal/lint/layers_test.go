@@ -22,6 +22,7 @@ const module = "github.com/cubbykv/cubby"
 var layers = map[string][]string{
 	"internal/kverr":     {},
 	"internal/resp":      {},
+	"internal/testcert":  {},
 	"internal/testneed":  {},
 	"internal/tlsconf":   {},
 	"internal/units":     {},
