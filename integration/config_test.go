@@ -50,11 +50,20 @@ func TestConfigurationOnStandardInput(t *testing.T) {
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		s := startIn(t, dir)
 		s.signal(sig)
 		require.Zero(t, s.exitCode(), "%v: %s", sig, s.stderr.String())
 	}
+	// A terminal that closes ends what was started in it to try things out, and
+	// nothing else.
+	s := startIn(t, dir)
+	s.signal(syscall.SIGHUP)
+	s.says("there is nothing to reload without tls-port")
+	s.terminate()
+	s = startDev(t)
+	s.signal(syscall.SIGHUP)
+	require.Zero(t, s.exitCode(), s.stderr.String())
 }
 
 // A log whose reader has gone must not end the server.
