@@ -54,7 +54,7 @@ func TestDamagedKeys(t *testing.T) {
 			require.True(t, block == nil || block.Type != "ENCRYPTED PRIVATE KEY", "byte %d: %s", i, got)
 		}
 	}
-	for i := range len(text) {
+	for i := range text {
 		got, err := openKey(text[:i], "hunter2")
 		if err == nil && string(got) != string(good) {
 			require.Equal(t, text[:i], got, "what has no block is left to the parser")
