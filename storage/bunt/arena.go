@@ -20,6 +20,9 @@ type arena struct {
 	free   []freeList // by size, none empty
 	size   int64      // bytes of all chunks
 	unused int64      // bytes of all free blocks
+	// futile is how much lies unused although emptying a chunk gained nothing. More
+	// than that has to come before the next attempt.
+	futile int64
 }
 
 type chunk struct {
@@ -172,13 +175,24 @@ func (a *arena) unlist(r ref) {
 		a.free = slices.Delete(a.free, i, i+1)
 	}
 	a.chunks[r.chunk()].free -= uint32(size)
-	a.unused -= int64(size)
+	if a.unused -= int64(size); a.unused < a.futile/2 {
+		a.futile = 0
+	}
 }
 
 // wasteful tells whether so much lies unused that a chunk should be emptied.
 func (a *arena) wasteful() bool {
 	const little = 2 << 10
-	return a.unused > little && a.unused > a.size/4
+	return a.unused > little && a.unused > a.size/4 && a.unused > a.futile+a.futile/8
+}
+
+// spent returns the bytes of all chunks without what is left of the open one.
+func (a *arena) spent() int64 {
+	if a.open < 0 {
+		return a.size
+	}
+	c := &a.chunks[a.open]
+	return a.size - int64(len(c.mem)) + int64(c.used)
 }
 
 // emptiest returns the chunk with the most free bytes.

@@ -130,7 +130,8 @@ func (ks *keyspace) random(now int64) (slot uint32, ok bool) {
 func (ks *keyspace) untidy() bool { return !ks.stuck && ks.arena.wasteful() }
 
 // tidy empties a chunk or two of the arena while too much of it is unused. It
-// runs between transactions: nobody holds a slice of a record.
+// runs between transactions: nobody holds a slice of a record. Where records are
+// half as large as chunks, as much may be lost where they go: then it gives up.
 func (ks *keyspace) tidy() {
 	a := &ks.arena
 	for range 2 {
@@ -138,6 +139,7 @@ func (ks *keyspace) tidy() {
 			return
 		}
 		number := a.emptiest()
+		before, hoped := a.spent(), int64(a.chunks[number].free)
 		a.seal(number)
 		c := a.chunks[number]
 		for off := 0; off < int(c.used); {
@@ -158,6 +160,9 @@ func (ks *keyspace) tidy() {
 			*w = *w&slotState | slotWord(to)
 		}
 		a.drop(number)
+		if a.futile = 0; before-a.spent() < hoped/8 {
+			a.futile = a.unused
+		}
 	}
 }
 

@@ -137,6 +137,66 @@ func TestPagesKeepOrder(t *testing.T) {
 	}
 }
 
+// A key that is deleted and written again in one transaction stands in its page
+// twice when the page is split.
+func TestPageSplitsAtKeyWrittenAgain(t *testing.T) {
+	for at := range pageSlots - 1 {
+		s := openTest(t, Options{})
+		key := func(i int) string { return fmt.Sprintf("k%06d", i) }
+		write(t, s, notes, func(tx storage.Tx) {
+			for i := range pageSlots - 1 {
+				put(t, tx, key(i), "v")
+			}
+		})
+		write(t, s, notes, func(tx storage.Tx) {
+			require.NoError(t, tx.Delete(key(at)))
+			put(t, tx, key(at), "again")
+		})
+		require.NoError(t, s.Check())
+		require.Len(t, list(t, namespace(t, s, notes)), pageSlots-1)
+	}
+}
+
+// Emptying chunks comes to an end, whatever sizes records have: the sweeper goes
+// on as long as there is something to tidy.
+func TestTidyEnds(t *testing.T) {
+	rnd := seeded(t)
+	for range 100 {
+		ks := newKeyspace(maphash.MakeSeed())
+		var names []string
+		next := 0
+		for range 4 {
+			large, small := 1+rnd.IntN(farBytes-100), 1+rnd.IntN(200)
+			share, keep := rnd.IntN(101), rnd.IntN(200)
+			for range 400 {
+				if len(names) > keep {
+					n := rnd.IntN(len(names))
+					slot, _ := ks.find(ks.hash(names[n]), names[n])
+					ks.kill(slot)
+					ks.bury(slot)
+					names[n] = names[len(names)-1]
+					names = names[:len(names)-1]
+				}
+				if rnd.IntN(3) > 0 {
+					next++
+					key, size := fmt.Sprintf("k%08d", next), small
+					if rnd.IntN(100) < share {
+						size = large
+					}
+					ks.add(ks.hash(key), ks.record(key, strings.Repeat("v", size), 1, 0, 1))
+					names = append(names, key)
+				}
+				steps := 0
+				for ; ks.untidy() && steps < 100; steps++ {
+					ks.tidy()
+				}
+				require.Less(t, steps, 100, "%d keys of %d and %d bytes: %d of %d bytes lie unused", len(names), large, small, ks.arena.unused, ks.arena.size)
+			}
+		}
+		require.NoError(t, ks.check())
+	}
+}
+
 // A commit that the index refuses leaves nothing behind.
 func TestIndexRefuses(t *testing.T) {
 	s := openTest(t, Options{IndexShards: 1})
