@@ -111,7 +111,8 @@ func (ks *keyspace) record(key, value string, updatedAt, expiresAt int64, versio
 		rest = rest[8:]
 	}
 	if n > farBytes {
-		binary.LittleEndian.PutUint32(rest, ks.addFar(key, value))
+		bytes := append(append(make([]byte, 0, n), key...), value...)
+		binary.LittleEndian.PutUint32(rest, ks.addFar(far{bytes: bytes, keyLen: len(key)}))
 		return r
 	}
 	binary.LittleEndian.PutUint16(b[recordValueLen:], uint16(len(value)))
@@ -175,8 +176,7 @@ func (ks *keyspace) discard(r ref) {
 	ks.arena.enlist(r, blockSize(size))
 }
 
-func (ks *keyspace) addFar(key, value string) uint32 {
-	f := far{bytes: append(append(make([]byte, 0, len(key)+len(value)), key...), value...), keyLen: len(key)}
+func (ks *keyspace) addFar(f far) uint32 {
 	if ks.far == nil {
 		ks.far = new(farTable)
 	}

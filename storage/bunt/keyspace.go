@@ -1,6 +1,7 @@
 package bunt
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
 	"slices"
@@ -117,7 +118,21 @@ func (ks *keyspace) random(now int64) (slot uint32, ok bool) {
 			return slot, true
 		}
 	}
-	first := rand.IntN(given)
+	if ended, _ := ks.ends.expired(ks, now); ended == int64(ks.count) {
+		return 0, false
+	}
+	// There are far fewer pages than numbers, and few empty ones.
+	pages := ks.pages.all
+	first := rand.IntN(len(pages))
+	for i := range pages {
+		page := pages[(first+i)%len(pages)]
+		for j := range page {
+			if slot = page[(first+i+j)%len(page)]; lives(slot) {
+				return slot, true
+			}
+		}
+	}
+	first = rand.IntN(given) // those that this transaction added are in no page
 	for i := range given {
 		if slot = uint32((first + i) % given); lives(slot) {
 			return slot, true
@@ -164,6 +179,39 @@ func (ks *keyspace) tidy() {
 			a.futile = a.unused
 		}
 	}
+}
+
+// A keyspace whose keys are nearly all gone is made anew, if that is done in
+// about a millisecond: table, numbers and pages do not shrink.
+const (
+	sparseSlots = 4096 // fewer are not worth it
+	sparseKeys  = 1024 // more take too long
+)
+
+func (ks *keyspace) sparse() bool {
+	return ks.slots.given >= sparseSlots && ks.count <= min(sparseKeys, int(ks.slots.given)/16) && !ks.stuck
+}
+
+// remade returns a keyspace with the same records, which are all in pages here and
+// in none there. Long values are shared, not copied.
+func (ks *keyspace) remade() *keyspace {
+	fresh := newKeyspace(ks.seed)
+	for _, page := range ks.pages.all {
+		for _, slot := range page {
+			b := ks.arena.at(ks.word(slot).ref())
+			b = b[:recordSize(b)]
+			to := fresh.arena.alloc(len(b))
+			copied := fresh.arena.at(to)[:len(b)]
+			copy(copied, b)
+			if binary.LittleEndian.Uint16(b[recordKeyLen:])&flagFar != 0 {
+				place := len(b) - 4
+				far := ks.far.all[binary.LittleEndian.Uint32(b[place:])]
+				binary.LittleEndian.PutUint32(copied[place:], fresh.addFar(far))
+			}
+			fresh.add(ks.hash(ks.key(slot)), to)
+		}
+	}
+	return fresh
 }
 
 // sorted returns all keys' slots in order of the keys. Most of them are in

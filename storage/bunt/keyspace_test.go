@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -195,6 +197,88 @@ func TestTidyEnds(t *testing.T) {
 		}
 		require.NoError(t, ks.check())
 	}
+}
+
+// What a namespace took when it was large is given back when few keys are left,
+// whoever removes the others.
+func TestSparseKeyspaceIsMadeAnew(t *testing.T) {
+	s := openTest(t, Options{IndexShards: 1})
+	const keys, kept = 20 * sparseSlots, 30
+	key := func(i int) string { return fmt.Sprintf("k%06d", i*7919%keys) }
+	for i := 0; i < keys; i += 1000 {
+		write(t, s, notes, func(tx storage.Tx) {
+			for j := range 1000 {
+				e := storage.Entry{Value: []byte(key(i + j))}
+				switch i + j {
+				case 1:
+					e.Value = []byte(strings.Repeat("long", farBytes))
+				case 2:
+					e.ExpiresAt = tx.Now() + time.Hour.Milliseconds()
+				}
+				require.NoError(t, tx.Set(key(i+j), e))
+			}
+		})
+	}
+	sp := namespace(t, s, notes).(*space)
+	given := func() int {
+		sp.mu.RLock()
+		defer sp.mu.RUnlock()
+		return int(sp.ks.slots.given)
+	}
+	for i := kept; i < keys; i += 10 {
+		write(t, s, notes, func(tx storage.Tx) {
+			for j := i; j < min(i+10, keys); j++ {
+				require.NoError(t, tx.Delete(key(j)))
+			}
+		})
+	}
+	want := list(t, sp)
+	require.Len(t, want, kept)
+	eventually(t, "it is made anew", func() bool { return given() < sparseSlots })
+	require.NoError(t, s.Check())
+	require.Equal(t, want, list(t, sp))
+	eventually(t, "rows go", func() bool {
+		rows, err := s.shards[0].scan(nil, "", "", -1)
+		require.NoError(t, err)
+		return len(rows) < 20 // of some thousand
+	})
+}
+
+// Random finds the last keys of a namespace that was large, and no ended ones.
+func TestRandomInSparseKeyspace(t *testing.T) {
+	var now atomic.Int64
+	now.Store(1)
+	s := openTest(t, Options{manual: true, Clock: now.Load})
+	const keys = 3 * sparseSlots
+	write(t, s, notes, func(tx storage.Tx) {
+		for i := range keys {
+			require.NoError(t, tx.Set(fmt.Sprint("k", i), storage.Entry{ExpiresAt: 10}))
+		}
+		put(t, tx, "stays", "v")
+	})
+	random := func() (key string, err error) {
+		_, _ = namespace(t, s, notes).View(t.Context(), nil, func(tx storage.Tx) error {
+			key, err = tx.Random()
+			key = strings.Clone(key)
+			return nil
+		})
+		return key, err
+	}
+	now.Store(10)
+	for range 20 {
+		key, err := random()
+		require.NoError(t, err)
+		require.Equal(t, "stays", key)
+	}
+	write(t, s, notes, func(tx storage.Tx) {
+		require.NoError(t, tx.Delete("stays"))
+		_, err := tx.Random()
+		require.ErrorIs(t, err, storage.ErrNotFound)
+		put(t, tx, "new", "v")
+		key, err := tx.Random()
+		require.NoError(t, err)
+		require.Equal(t, "new", key, "in no page yet")
+	})
 }
 
 // A commit that the index refuses leaves nothing behind.

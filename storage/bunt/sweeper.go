@@ -195,6 +195,8 @@ func (sp *space) sweep(limit int) (done swept) {
 	if ks.count == 0 && !ks.stuck {
 		sp.dropRows()
 		sp.reset() // the table never shrinks
+	} else if ks.sparse() {
+		sp.remake()
 	} else {
 		ks.tidy()
 		done.untidy = ks.untidy()
@@ -205,4 +207,31 @@ func (sp *space) sweep(limit int) (done swept) {
 		done.more = false
 	}
 	return done
+}
+
+// remake gives a space whose keys are nearly all gone a smaller keyspace.
+func (sp *space) remake() {
+	old := clearedData{sp.ks, sp.number, sp.prefix}
+	if old.ks.pages.rows > 0 {
+		sp.renumber()
+	}
+	sp.ks = old.ks.remade()
+	if err := sp.orderAll(); err != nil {
+		sp.store.log.Error("index: a namespace could not be made smaller", "namespace", sp.name.String(), "error", err)
+		sp.restoreCleared(&old)
+		sp.ks.stuck = true // or it would be tried again and again
+		return
+	}
+	if old.ks.pages.rows > 0 {
+		sp.store.sweeper.removeRows(sp.shard, old.prefix)
+	}
+}
+
+// restoreCleared puts back what was taken away.
+func (sp *space) restoreCleared(old *clearedData) {
+	sp.dropRows()
+	sp.ks = old.ks
+	if sp.ks.pages.rows > 0 { // else it had no number of its own to go back to
+		sp.number, sp.prefix = old.number, old.prefix
+	}
 }

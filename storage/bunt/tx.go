@@ -264,7 +264,8 @@ func (t *tx) settle() {
 	if !freed {
 		return
 	}
-	if t.sp.ks.tidy(); t.sp.ks.untidy() { // it deleted a lot
+	ks := t.sp.ks
+	if ks.tidy(); ks.untidy() || ks.sparse() { // a lot was deleted
 		t.sp.store.sweeper.purge([]*space{t.sp})
 	}
 }
@@ -283,11 +284,7 @@ func (t *tx) rollback() {
 		case undoTake:
 			sp.ks.revive(u.slot)
 		case undoClear:
-			sp.dropRows()
-			sp.ks = u.all.ks
-			if sp.ks.pages.rows > 0 { // else it had no number of its own to go back to
-				sp.number, sp.prefix = u.all.number, u.all.prefix
-			}
+			sp.restoreCleared(u.all)
 		}
 	}
 }
