@@ -21,6 +21,7 @@ var (
 	errNotInMulti   = kverr.New(kverr.Err, "Command not allowed inside a transaction")
 	errExecAbort    = kverr.New(kverr.ExecAbort, "Transaction discarded because of previous errors.")
 	errPlatform     = kverr.New(kverr.PlatformError, "the server could not complete the command").WithHint("try again; the operator's log has the details")
+	errTxTooLarge   = kverr.New(kverr.SizeExceeded, "the transaction writes more than a transaction may; nothing of it was kept").WithHint("split it into several")
 	errDiskRefuses  = kverr.New(kverr.Misconf, "the server can't write to its disk: commands that change data are refused until it can").WithHint("reads still work; the operator's log has the details")
 	errOutOfMemory  = kverr.New(kverr.OOM, "command not allowed when used memory > 'maxmemory'.")
 	errShuttingDown = kverr.New(kverr.PlatformError, "the server is shutting down")
@@ -100,6 +101,8 @@ func wireError(err error) *kverr.Error {
 		return e
 	case errors.Is(err, storage.ErrWriteFailed):
 		return errDiskRefuses.WithCause(err)
+	case errors.Is(err, storage.ErrTooLarge):
+		return errTxTooLarge
 	case errors.Is(err, storage.ErrOutOfMemory):
 		return errOutOfMemory
 	case errors.Is(err, storage.ErrDropped):

@@ -77,6 +77,44 @@ func TestAStoreThatFailsOtherwise(t *testing.T) {
 	require.Contains(t, h.log.String(), "a bug in the store")
 }
 
+// narrow is a store whose transactions may write twice.
+type narrow struct{ storage.Store }
+
+type narrowSpace struct{ storage.Namespace }
+
+type narrowTx struct {
+	storage.Tx
+	sets int
+}
+
+func (s narrow) Namespace(ctx context.Context, db int, id storage.ID) (storage.Namespace, error) {
+	ns, err := s.Store.Namespace(ctx, db, id)
+	return narrowSpace{ns}, err
+}
+
+func (s narrowSpace) Update(ctx context.Context, keys []string, fn func(storage.Tx) error) (storage.Seq, error) {
+	return s.Namespace.Update(ctx, keys, func(tx storage.Tx) error { return fn(&narrowTx{Tx: tx}) })
+}
+
+func (t *narrowTx) Set(key string, e storage.Entry) error {
+	if t.sets++; t.sets > 2 {
+		return storage.ErrTooLarge
+	}
+	return t.Tx.Set(key, e)
+}
+
+// Commands that came together are performed apart when they write too much
+// together; a transaction of the client's is not taken apart.
+func TestATransactionThatIsTooLarge(t *testing.T) {
+	clock := storetest.NewClock()
+	c := newHarnessOn(t, narrow{storetest.NewMemory(clock)}, clock).open()
+	refusal := "-" + errTxTooLarge.Error() + "\r\n"
+	require.Equal(t, []string{":1\r\n", ":2\r\n", ":3\r\n", refusal, "$1\r\n3\r\n"},
+		c.pipeline([]string{"INCR", "a"}, []string{"INCR", "a"}, []string{"INCR", "a"}, []string{"MSET", "x", "1", "y", "1", "z", "1"}, []string{"GET", "a"}))
+	require.Equal(t, []string{"+OK\r\n", "+QUEUED\r\n", "+QUEUED\r\n", "+QUEUED\r\n", refusal, "$1\r\n3\r\n"},
+		c.pipeline([]string{"MULTI"}, []string{"INCR", "a"}, []string{"INCR", "a"}, []string{"INCR", "a"}, []string{"EXEC"}, []string{"GET", "a"}))
+}
+
 // rerun is a store that runs every function twice, as the contract allows.
 type rerun struct{ storage.Store }
 

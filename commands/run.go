@@ -273,9 +273,9 @@ func (r *run) transact(both bool) storage.Seq {
 		return 0
 	}
 	r.undo()
-	if errors.Is(err, storage.ErrWriteFailed) && r.txn == nil && len(r.items) > 1 {
-		// One of several could not be written. Apart, those that only read
-		// still get their answers.
+	if (errors.Is(err, storage.ErrWriteFailed) || errors.Is(err, storage.ErrTooLarge)) && r.txn == nil && len(r.items) > 1 {
+		// One of several could not be written, or not all of them together. Apart,
+		// the others still get their answers.
 		all := r.items
 		for i := range all {
 			r.items = all[i : i+1]

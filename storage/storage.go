@@ -86,6 +86,9 @@ var (
 	// ErrOutOfMemory is what Bounded answers while the data in use takes more
 	// memory than it may.
 	ErrOutOfMemory = errors.New("storage: out of memory")
+	// ErrTooLarge is returned by Tx.Set when the transaction writes more than it
+	// may. Nothing of it can be kept.
+	ErrTooLarge = errors.New("storage: the transaction writes too much")
 	// ErrLocked is returned by opening a directory that another process holds.
 	ErrLocked = errors.New("storage: directory is in use by another process")
 	// ErrNoBackup is returned by a store that keeps its data in memory only.
@@ -166,7 +169,7 @@ type Tx interface {
 	Get(key string) (Entry, error)
 	// Set writes Value and ExpiresAt of e under key; UpdatedAt and Version are
 	// assigned by the store. An ExpiresAt in the past deletes.
-	// Errors: ErrReadOnlyTx.
+	// Errors: ErrReadOnlyTx, ErrTooLarge.
 	Set(key string, e Entry) error
 	// Delete removes a live entry. Errors: ErrNotFound, ErrReadOnlyTx.
 	Delete(key string) error

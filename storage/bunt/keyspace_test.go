@@ -281,6 +281,34 @@ func TestRandomInSparseKeyspace(t *testing.T) {
 	})
 }
 
+// A transaction that writes more than it may keeps nothing; what is in one piece
+// may always be written.
+func TestTransactionsAreBounded(t *testing.T) {
+	for db := range storage.Databases {
+		s := openTest(t, Options{Dir: t.TempDir(), Log: quiet, txBytes: 1000})
+		ns, err := s.Namespace(t.Context(), db, notes)
+		require.NoError(t, err)
+		update := func(fn func(tx storage.Tx) error) error {
+			_, err := ns.Update(t.Context(), nil, fn)
+			return err
+		}
+		require.NoError(t, update(func(tx storage.Tx) error {
+			return tx.Set("large", storage.Entry{Value: make([]byte, 2000)})
+		}))
+		before := list(t, ns)
+		require.ErrorIs(t, update(func(tx storage.Tx) error {
+			for range 10 { // also over the same key: what was there stays until the end
+				if err := tx.Set("k", storage.Entry{Value: make([]byte, 150)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}), storage.ErrTooLarge)
+		require.Equal(t, before, list(t, ns))
+		require.NoError(t, s.Check())
+	}
+}
+
 // A commit that the index refuses leaves nothing behind.
 func TestIndexRefuses(t *testing.T) {
 	s := openTest(t, Options{IndexShards: 1})

@@ -24,7 +24,7 @@ func TestMemoryPerKey(t *testing.T) {
 func memoryPerKey(t *testing.T, keys, perSpace int, ttl bool) {
 	s := openTest(t, Options{})
 	// buntdb lets go of a closed store within a second.
-	eventually(t, "the store before is gone", func() bool { return liveHeap() < 32<<20 })
+	eventually(t, "the store before is gone", func() bool { return liveHeap() < 8<<20 })
 	before := liveHeap()
 	value := make([]byte, 64)
 	for n := range keys / perSpace {

@@ -71,6 +71,10 @@ type Options struct {
 
 	// fs lets tests put faults under the store. Default: the system's files.
 	fs fileSystem
+	// txBytes is how many bytes of keys and values a transaction may write, unless
+	// it is in one piece. All of it stays in memory until the end, and a record of
+	// the journal must be less than 4 GiB. Default 1 GiB.
+	txBytes int64
 	// manual leaves the background work of a directory to the test.
 	manual bool
 }
@@ -93,6 +97,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.txBytes <= 0 {
+		o.txBytes = 1 << 30
 	}
 	if o.IndexShards <= 0 {
 		o.IndexShards = defaultIndexShards

@@ -17,6 +17,7 @@ type tx struct {
 	undo    []undo
 	since   int      // undo behind the last Clear
 	ops     []byte   // the journal record's operations
+	written int64    // bytes of keys and values
 	retired []string // prefixes of rows that a Clear left behind
 	ended   []string // expired keys that made room, if the space has events
 	expired int64    // how many expired keys made room
@@ -63,7 +64,7 @@ func (t *tx) release() {
 			t.undo, t.ops = nil, nil
 		}
 		t.undo, t.since, t.ops = t.undo[:0], 0, t.ops[:0]
-		t.retired, t.ended, t.expired = nil, nil, 0
+		t.retired, t.ended, t.expired, t.written = nil, nil, 0, 0
 	}
 	clear(t.rows[:cap(t.rows)])
 	t.sp = nil
@@ -99,6 +100,11 @@ func (t *tx) Set(key string, e storage.Entry) error {
 		}
 		return nil
 	}
+	size := int64(len(key) + len(e.Value))
+	if t.written > 0 && t.written+size > sp.store.opts.txBytes {
+		return storage.ErrTooLarge
+	}
+	t.written += size
 	if ended { // another life begins: an Ascend under way must not see it
 		t.noteEnd(slot)
 		t.evict(slot)
@@ -273,6 +279,9 @@ func (t *tx) settle() {
 // rollback takes everything back.
 func (t *tx) rollback() {
 	sp := t.sp
+	if len(t.undo) == 0 {
+		return
+	}
 	for i := len(t.undo) - 1; i >= 0; i-- {
 		u := &t.undo[i]
 		switch u.kind {
@@ -286,5 +295,8 @@ func (t *tx) rollback() {
 		case undoClear:
 			sp.restoreCleared(u.all)
 		}
+	}
+	if sp.ks.untidy() || sp.ks.sparse() {
+		sp.store.sweeper.purge([]*space{sp})
 	}
 }
