@@ -47,8 +47,8 @@ func (sp *space) check() error {
 			}
 		}
 	}
-	if counted := sp.counted; counted != spaceOverhead+ks.bytes+int64(ks.count)*keyOverhead+int64(ks.ends.count)*expiryOverhead {
-		return fmt.Errorf("%d bytes of memory counted", counted)
+	if counted := sp.counted; counted != ks.memory() {
+		return fmt.Errorf("%d bytes of memory counted, not %d", counted, ks.memory())
 	}
 	return sp.checkPages()
 }

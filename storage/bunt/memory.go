@@ -8,12 +8,14 @@ import (
 
 // What memory the store's data takes is counted, not measured: the bytes of
 // keys and values, and for each key what table, order, record and the allocator's
-// rounding add, as TestMemoryPerKey measures it. It is the live data that the
+// rounding add, as TestMemoryPerKey measures it; then what deleted keys have left
+// behind. It is the live data that the
 // garbage collector finds; the process is larger, see GOGC and GOMEMLIMIT.
 const (
 	keyOverhead    = 54 // bytes for each key
 	expiryOverhead = 29 // for each key that expires
 	spaceOverhead  = 1000
+	idleOverhead   = 20 // for each number that once had a key, see keyspace.sparse
 )
 
 var _ storage.Bounded = (*Store)(nil)
@@ -23,12 +25,18 @@ var _ storage.Bounded = (*Store)(nil)
 func (sp *space) account() {
 	var n int64
 	if sp.loaded && !sp.dropped.Load() {
-		n = spaceOverhead + sp.ks.bytes + int64(sp.ks.count)*keyOverhead + int64(sp.ks.ends.count)*expiryOverhead
+		n = sp.ks.memory()
 	}
 	if n != sp.counted {
 		sp.store.memory.Add(n - sp.counted)
 		sp.counted = n
 	}
+}
+
+// memory returns about how many bytes a keyspace takes.
+func (ks *keyspace) memory() int64 {
+	idle := int64(ks.slots.given) - int64(ks.count)
+	return spaceOverhead + ks.bytes + int64(ks.count)*keyOverhead + int64(ks.ends.count)*expiryOverhead + idle*idleOverhead + ks.arena.unused
 }
 
 // MayGrow returns storage.ErrOutOfMemory while the spaces in use take more than

@@ -296,6 +296,7 @@ func (t *tx) rollback() {
 			sp.restoreCleared(u.all)
 		}
 	}
+	sp.account() // what it took before stays
 	if sp.ks.untidy() || sp.ks.sparse() {
 		sp.store.sweeper.purge([]*space{sp})
 	}
