@@ -91,7 +91,7 @@ func (e *Engine) admitCall(s *Session, argv [][]byte, readOnly bool) (*Command, 
 		return nil, errScriptArity
 	case cmd.has(NoScript | Admin | Scripts):
 		return nil, errScriptForbids
-	case readOnly && cmd.mayWrite():
+	case readOnly && (cmd.mayWrite() || cmd.has(Tells)):
 		return nil, errScriptReadOnly
 	}
 	return cmd, checkAllowed(cmd, argv, s.principal)
@@ -126,7 +126,7 @@ func checkScope(cmd *Command, p *auth.Principal) error {
 		return nil
 	}
 	scope := &p.Token.Scope
-	if scope.ReadOnly && cmd.has(Writes) {
+	if scope.ReadOnly && cmd.has(Writes|Tells) {
 		return kverr.Newf(kverr.NoPerm, "this token is read-only and may not run the '%s' command", cmd.Name)
 	}
 	if scope.Prefix != "" && cmd.has(WholeNamespace) {

@@ -223,3 +223,14 @@ func TestBeforeSignInOnlyAFewAnswer(t *testing.T) {
 		}
 	}, "k")
 }
+
+// Who may only read may listen, and not send.
+func TestReadOnlyTokensDoNotPublish(t *testing.T) {
+	c := newHarness(t).scoped(auth.Scope{ReadOnly: true})
+	for _, name := range []string{"PUBLISH", "SPUBLISH"} {
+		require.Contains(t, c.do(name, "news", "m"), "-NOPERM this token is read-only", name)
+		require.Contains(t, c.do("EVAL", "return redis.pcall('"+name+"', 'news', 'm')", "0"), "this token is read-only")
+	}
+	require.Equal(t, "*0\r\n", c.do("PUBSUB", "CHANNELS"))
+	require.Contains(t, c.do("SUBSCRIBE", "news"), "news")
+}

@@ -25,6 +25,8 @@ type hub struct {
 	id      storage.ID
 	members int // sessions that are attached; guarded by hubs.mu
 
+	// crowd is the members and patterns, about: what a message may have to go past.
+	crowd atomic.Int32
 	// hearers counts the channels and patterns that may stand for keyspace events.
 	hearers  atomic.Int32
 	settling sync.Mutex  // one at a time changes told
@@ -78,6 +80,7 @@ func (hs *hubs) attach(id storage.ID) *hub {
 		hs.generation.Add(1)
 	}
 	h.members++
+	h.crowd.Add(1)
 	return h
 }
 
@@ -85,6 +88,7 @@ func (hs *hubs) attach(id storage.ID) *hub {
 func (hs *hubs) detach(h *hub) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
+	h.crowd.Add(-1)
 	if h.members--; h.members == 0 {
 		delete(hs.byID, h.id)
 		hs.generation.Add(1)
@@ -144,6 +148,7 @@ func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) bool {
 		if kind == subPattern {
 			a.glob = compileGlob(a.name)
 			h.patterns = append(h.patterns, a)
+			h.crowd.Add(1)
 		}
 	}
 	a.sessions[s] = struct{}{}
@@ -172,6 +177,7 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 		h.hearers.Add(-1)
 	}
 	if kind == subPattern {
+		h.crowd.Add(-1)
 		for i := range h.patterns {
 			if h.patterns[i] == a {
 				h.patterns = append(h.patterns[:i], h.patterns[i+1:]...)

@@ -18,7 +18,7 @@ func pubsubRows() []*Command {
 			Syntax: syntax, Doc: doc, Also: "noscript loading stale", Run: run}
 	}
 	publish := func(name, since, syntax, doc string, kind subscriptionKind) *Command {
-		return &Command{Name: name, Arity: 3, Flags: Namespaced | WholeNamespace, ACL: "pubsub fast", Group: group, Since: since,
+		return &Command{Name: name, Arity: 3, Flags: Tells | Namespaced | WholeNamespace, ACL: "pubsub fast", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "loading stale", Run: func(c *Call) error { return c.publish(kind) }}
 	}
 	ask := func(name, since, syntax, doc string, arity int, flags Flag, run func(*Call) error) *Command {

@@ -68,6 +68,8 @@ func scriptScripts() []string {
 		EVAL_RO "#!lua\nreturn 1" 0
 		EVAL_RO "#!lua flags=no-writes\nreturn 1" 0
 		EVAL_RO "return redis.call('set','a',1)" 0
+		EVAL_RO "return redis.pcall('publish','a','b')" 0
+		EVAL_RO "return redis.pcall('spublish','a','b')" 0
 		EVAL_RO "return redis.pcall('del','a')" 0
 		EVAL_RO "return redis.call('get',KEYS[1])" 1 nokey
 		SCRIPT LOAD "#!foo\nreturn 1"`,

@@ -55,7 +55,11 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	start := out.Len()
 	r := &s.run
 	r.ctx, r.out, r.now, r.hasty, r.waits = ctx, out, now, hasty, false
-	for n < len(batch) && !s.closing && !r.waits && out.Len()-start < flushAfter {
+	most := len(batch)
+	if hasty {
+		most = min(most, hastyCommands)
+	}
+	for n < most && !s.closing && !r.waits && out.Len()-start < flushAfter {
 		if over := e.mustWait(s, batch[n]); over != nil {
 			if n > 0 || hasty {
 				r.waits = true // the replies so far come first
@@ -69,7 +73,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 			continue
 		}
 		r.seen = seq
-		ran, after := e.step(s, batch[n:])
+		ran, after := e.step(s, batch[n:most])
 		n += ran
 		seq = max(seq, after)
 	}
@@ -94,7 +98,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	// one that does not fit still holds after the run: a run does not change the
 	// session.
 	r.items = r.items[:0]
-	for v == execute && joinsRun(cmd) && !(r.hasty && cmd.slow()) {
+	for v == execute && joinsRun(cmd) && !(r.hasty && r.takesLong(cmd, batch[n].Argv)) {
 		r.items = append(r.items, item{cmd: cmd, argv: batch[n].Argv})
 		last = cmd
 		n++
@@ -120,7 +124,7 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 		s.ranLast(last)
 		return n, seq
 	}
-	if r.waits = r.hasty && v == execute && cmd.slow(); r.waits {
+	if r.waits = r.hasty && v == execute && r.takesLong(cmd, batch[n].Argv); r.waits {
 		s.prepaid = 1
 		return n, seq
 	}

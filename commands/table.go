@@ -30,6 +30,7 @@ const (
 	KeepsCaching                    // does not count as the command that CLIENT CACHING is about
 	Scripts                         // runs a script, whose commands are admitted one by one
 	NoScript                        // may not be called by a script; follows from Also
+	Tells                           // sends messages to others: not for a token that may only read
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 )
 

@@ -107,3 +107,65 @@ func TestTryDoDeclinesABusyNamespace(t *testing.T) {
 	require.Equal(t, "+PONG", c.run("PING"))
 	require.Contains(t, c.run("PING"), "-RATE_LIMITED", "each was paid for once")
 }
+
+// TryDo leaves to others what is much by its arguments, and stops for a moment
+// in a long batch of little.
+func TestTryDoDoesLittleAtATime(t *testing.T) {
+	h := newHarness(t)
+	c := h.open()
+	require.Equal(t, "$-1", c.run("GET k"))
+	try := func(cmds ...[]string) (int, bool) {
+		n, _, waits := h.engine.TryDo(context.Background(), c.s, requests(cmds...), resp.NewWriter(resp.V2))
+		return n, waits
+	}
+	many := []string{"EXISTS"}
+	for range hastyArguments {
+		many = append(many, "k")
+	}
+	n, waits := try([]string{"GET", "k"}, many)
+	require.Equal(t, 1, n, "the neighbour that fits")
+	require.True(t, waits)
+	n, waits = try(many)
+	require.Zero(t, n)
+	require.True(t, waits)
+	n, waits = try(many[:hastyArguments])
+	require.Equal(t, 1, n)
+	require.False(t, waits)
+
+	var batch [][]string
+	for range 2 * hastyCommands {
+		batch = append(batch, []string{"GET", "k"})
+	}
+	n, waits = try(batch...)
+	require.Equal(t, hastyCommands, n)
+	require.False(t, waits)
+}
+
+// One command with a message for very many is not for a loop to run.
+func TestTryDoLeavesCrowdsToOthers(t *testing.T) {
+	h := newHarness(t)
+	c := h.open()
+	require.Equal(t, "$-1", c.run("GET k"))
+	try := func(args ...string) int {
+		n, _, waits := h.engine.TryDo(context.Background(), c.s, requests(args), resp.NewWriter(resp.V2))
+		require.Equal(t, n == 0, waits)
+		return n
+	}
+	for range hastyHearers / 2 { // each is one, and its pattern another
+		h.open().run("PSUBSCRIBE a*")
+	}
+	require.Equal(t, 1, try("PUBLISH", "abc", "m"))
+	for range hastyHearers / 2 {
+		h.open().run("PSUBSCRIBE a*")
+	}
+	for _, args := range [][]string{{"PUBLISH", "abc", "m"}, {"SPUBLISH", "abc", "m"}, {"SSUBSCRIBE", "x"}} {
+		require.Zero(t, try(args...), args[0])
+	}
+	require.Equal(t, 1, try("SET", "k", "v"), "nobody hears of keys")
+	h.open().run("PSUBSCRIBE __key*")
+	require.Equal(t, 1, try("SET", "k", "v"), "notifications are off")
+	h.engine.SetKeyspaceEvents("KEA")
+	require.Zero(t, try("SET", "k", "v"))
+	require.Equal(t, 1, try("GET", "k"))
+	require.Equal(t, 1, try("PING"))
+}

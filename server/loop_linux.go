@@ -47,6 +47,7 @@ type loop struct {
 	conns    map[int]*loopConn // by file descriptor
 	busy     []*loopConn       // can go on although nothing arrives
 	spare    []*loopConn       // the buffer that busy becomes next
+	telling  []*loopConn       // have only messages to send, and wait for their turn
 	answered []*loopConn       // have replies to send
 	ticker   *time.Timer
 	now      time.Time // of this turn
@@ -174,13 +175,31 @@ func (l *loop) turn(n int) {
 	}
 	clear(busy)
 	l.spare = busy
+	l.tell()
 	l.settle()
+}
+
+// tellsPerTurn is how many connections are sent messages in one turn besides
+// those that are served anyway: one command may have a message for each of
+// thousands, and what others send comes in between.
+const tellsPerTurn = 32
+
+// tell lets some connections send messages, the one that waited longest first.
+func (l *loop) tell() {
+	n := min(len(l.telling), tellsPerTurn)
+	for i, c := range l.telling[:n] {
+		l.telling[i], c.telling = nil, false
+		c.step()
+	}
+	if l.telling = l.telling[n:]; len(l.telling) == 0 {
+		l.telling = nil
+	}
 }
 
 // poll returns how many events there are; it waits for some when there is
 // nothing else to do.
 func (l *loop) poll() (n int) {
-	if len(l.busy) > 0 {
+	if len(l.busy)+len(l.telling) > 0 {
 		return l.ready()
 	}
 	l.mu.Lock()

@@ -227,3 +227,31 @@ func TestLoopSendsMessagesBesideReplies(t *testing.T) {
 		}
 	}
 }
+
+// Messages for many go out a few connections at a time, so that the requests of
+// others come in between.
+func TestLoopTellsAFewAtATime(t *testing.T) {
+	d := onLoop(t, Options{})
+	var conns []*client
+	for range 2*tellsPerTurn + 1 {
+		c := d.dial()
+		c.say(command("PING"))
+		c.hears("+PONG\r\n")
+		conns = append(conns, c)
+	}
+	d.inLoop(0, func(l *loop) {
+		for _, c := range l.conns {
+			c.box.push([]byte("+hello\r\n"), 0, BufferLimit{}, time.Now)
+			c.told.Store(true)
+			c.enqueueToTell()
+			c.enqueueToTell()
+		}
+		require.Len(t, l.telling, 2*tellsPerTurn+1)
+		l.tell()
+		require.Len(t, l.telling, tellsPerTurn+1)
+		require.Len(t, l.answered, tellsPerTurn)
+	})
+	for _, c := range conns {
+		c.hears("+hello\r\n")
+	}
+}

@@ -39,6 +39,7 @@ type loopConn struct {
 	readable bool // a read may bring something
 	ending   bool // the client has hung up; what it sent before may still be there
 	queued   bool // in loop.busy
+	telling  bool // in loop.telling
 	away     bool // a goroutine runs the batch
 	replying bool // out waits to be sent
 	sending  bool // and the client does not take it at the moment
@@ -56,11 +57,22 @@ type loopConn struct {
 	shutDown sync.Once
 }
 
+// readsPerTurn bounds how often a connection reads before it has a whole frame.
+const readsPerTurn = 4
+
 // enqueue lets the connection go on in the coming turn.
 func (c *loopConn) enqueue() {
 	if !c.queued && !c.closed {
 		c.queued = true
 		c.loop.busy = append(c.loop.busy, c)
+	}
+}
+
+// enqueueToTell lets the connection send messages in one of the coming turns.
+func (c *loopConn) enqueueToTell() {
+	if !c.telling && !c.queued && !c.closed {
+		c.telling = true
+		c.loop.telling = append(c.loop.telling, c)
 	}
 }
 
@@ -85,7 +97,7 @@ func (c *loopConn) step() {
 		return
 	}
 	c.pushed = false
-	for len(c.todo) == 0 {
+	for reads := 0; len(c.todo) == 0; reads++ {
 		if c.draining() {
 			c.hangUp()
 			return
@@ -97,9 +109,13 @@ func (c *loopConn) step() {
 			c.breach(f)
 			return
 		}
+		if reads == readsPerTurn { // a large frame: the others come in between
+			c.enqueue()
+			return
+		}
 		if !c.readable || !c.fill() {
 			if c.told.Load() {
-				c.enqueue()
+				c.enqueueToTell()
 			}
 			return
 		}
@@ -221,8 +237,10 @@ func (c *loopConn) said() {
 	if len(c.todo) == 0 {
 		c.release()
 	}
-	if len(c.todo) > 0 || c.readable || c.draining() || c.guard.pending() > 0 || c.guard.fault != "" || c.told.Load() {
+	if len(c.todo) > 0 || c.readable || c.draining() || c.guard.pending() > 0 || c.guard.fault != "" {
 		c.enqueue()
+	} else if c.told.Load() {
+		c.enqueueToTell()
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *loopConn) push(msg []byte, after storage.Seq) {
 		return
 	}
 	if c.told.CompareAndSwap(false, true) {
-		c.loop.post(c.enqueue)
+		c.loop.post(c.enqueueToTell)
 	}
 }
 

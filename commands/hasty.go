@@ -1,0 +1,25 @@
+package commands
+
+// Bounds on what TryDo does before its caller can serve other connections,
+// which may be another namespace's.
+const (
+	hastyCommands  = 256 // in one call
+	hastyArguments = 256 // of one command
+	hastyHearers   = 64  // connections, or patterns, that a command may have to tell
+)
+
+// takesLong tells whether a command may take longer than a moment: by its flags,
+// by how much it was given to do, or because many want to hear of it.
+func (r *run) takesLong(cmd *Command, argv [][]byte) bool {
+	if cmd.slow() || len(argv) > hastyArguments {
+		return true
+	}
+	if !cmd.has(Writes | Namespaced) {
+		return false
+	}
+	h := r.engine.hubOf(r.session)
+	if h == nil || h.crowd.Load() <= hastyHearers {
+		return false
+	}
+	return cmd.has(Namespaced) || h.tracking.clients.Load() > hastyHearers || h.hearers.Load() > 0 && r.engine.eventsTold() != 0
+}
