@@ -18,7 +18,8 @@ type sweeper struct {
 	queued map[*space]bool
 	wake   chan struct{}
 
-	limit   int          // rows that the next step may remove
+	limit   int          // rows that the next step may remove; guarded by mu
+	aside   func(func()) // runs what has to wait for a lock
 	longest atomic.Int64 // ns that a step has held locks
 	lag     atomic.Int64 // ms since the expiry of what was removed last
 }
@@ -40,8 +41,8 @@ const (
 	fewRows   = 64 // between looks at the clock
 )
 
-func newSweeper() *sweeper {
-	return &sweeper{queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
+func newSweeper(aside func(func())) *sweeper {
+	return &sweeper{aside: aside, queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
 }
 
 func (w *sweeper) purge(spaces []*space) {
@@ -101,23 +102,25 @@ func (w *sweeper) step() bool {
 	job := w.queue[0]
 	w.queue[0] = sweep{}
 	w.queue = w.queue[1:]
-	delete(w.queued, job.space)
+	limit := w.limit
 	w.mu.Unlock()
 
-	if job.space != nil {
-		done := job.space.sweep(w.limit)
-		w.adapt(done.held, done.more)
-		if done.removed > 0 {
-			w.lag.Store(done.lag)
+	if sp := job.space; sp != nil {
+		if try(sp.mu.TryLock) {
+			w.sweep(sp, limit)
+			return true
 		}
-		if done.more || done.untidy {
-			w.purge([]*space{job.space})
-		}
-		job.space.raise(done.keys)
+		// A script or a walk may keep the space for seconds, which is no reason
+		// for the others to wait. It stays queued: there is one of these for each
+		// space at most, and none for a space that nobody is inside.
+		w.aside(func() {
+			sp.mu.Lock()
+			w.sweep(sp, limit)
+		})
 		return true
 	}
 	began := time.Now()
-	more, err := job.shard.deletePrefix(job.prefix, w.limit)
+	more, err := job.shard.deletePrefix(job.prefix, limit)
 	w.adapt(time.Since(began), more)
 	if more && err == nil {
 		w.removeRows(job.shard, job.prefix)
@@ -125,8 +128,26 @@ func (w *sweeper) step() bool {
 	return true
 }
 
+// sweep does a step in a space whose lock it takes over.
+func (w *sweeper) sweep(sp *space, limit int) {
+	w.mu.Lock()
+	delete(w.queued, sp) // what ends from here on is a new job
+	w.mu.Unlock()
+	done := sp.sweep(limit)
+	w.adapt(done.held, done.more)
+	if done.removed > 0 {
+		w.lag.Store(done.lag)
+	}
+	if done.more || done.untidy {
+		w.purge([]*space{sp})
+	}
+	sp.raise(done.keys)
+}
+
 // adapt makes the next step fit. A step that was not full says little.
 func (w *sweeper) adapt(held time.Duration, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.longest.Store(max(w.longest.Load(), int64(held)))
 	switch {
 	case held > sweepHold:
@@ -147,9 +168,8 @@ type swept struct {
 }
 
 // sweep removes up to limit expired items. When no more are due, it sets the
-// alarm anew.
+// alarm anew. It gives the lock back that its caller took.
 func (sp *space) sweep(limit int) (done swept) {
-	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if sp.usable() != nil || !sp.loaded {
 		return swept{}

@@ -94,3 +94,41 @@ func TestDeletedMemoryGoesBack(t *testing.T) {
 	require.Len(t, list(t, sp), 10)
 	require.NoError(t, s.Check())
 }
+
+// Somebody who stays in one namespace holds up the purging and the events of no
+// other, and gets his own when he has left.
+func TestSweeperPassesBusySpacesBy(t *testing.T) {
+	events := make(chan storage.ID, 9)
+	s := openTest(t, Options{OnExpired: func(_ int, id storage.ID, _ []string) { events <- id }})
+	busy, other := namespace(t, s, notes).(*space), namespace(t, s, todos).(*space)
+	for _, sp := range []*space{busy, other} {
+		s.WantEvents(storage.Durable, sp.name, true)
+		write(t, s, sp.name, func(tx storage.Tx) {
+			require.NoError(t, tx.Set("soon", storage.Entry{ExpiresAt: tx.Now() + 20}))
+		})
+	}
+	for _, walk := range []bool{false, true} {
+		inside := func(storage.Tx) error {
+			for range 3 { // rings while it is aside
+				s.sweeper.purge([]*space{busy})
+			}
+			s.sweeper.purge([]*space{busy, other})
+			eventually(t, "the other one goes", func() bool { return physical(other) == 0 })
+			return nil
+		}
+		var err error
+		if walk {
+			_, err = busy.View(t.Context(), nil, inside)
+		} else {
+			_, err = busy.Update(t.Context(), nil, inside)
+		}
+		require.NoError(t, err)
+		eventually(t, "the busy one goes", func() bool { return physical(busy) == 0 })
+		require.ElementsMatch(t, []storage.ID{todos, notes}, []storage.ID{<-events, <-events})
+		for _, id := range []storage.ID{notes, todos} {
+			write(t, s, id, func(tx storage.Tx) {
+				require.NoError(t, tx.Set("soon", storage.Entry{ExpiresAt: tx.Now() + 20}))
+			})
+		}
+	}
+}
