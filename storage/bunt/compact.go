@@ -123,32 +123,41 @@ func (s *Store) compactOver(ctx context.Context) error {
 	}
 }
 
-// snapshotUpTo snapshots the spaces that lack a record up to last.
+// snapshotUpTo snapshots the spaces that lack a record up to last. Those that
+// somebody keeps come last, in rounds of more and more patience: whatever needs
+// Store.compacting gets its turn in between.
 func (s *Store) snapshotUpTo(ctx context.Context, last uint64, pace *pacer) error {
 	var damaged error
-	for _, sp := range s.dirty.upTo(last) {
-		if err := ctx.Err(); err != nil {
-			return err
+	patience := noPatience
+	for spaces := s.dirty.upTo(last); len(spaces) > 0; patience = max(firstPatience, 2*patience) {
+		var busy []*space
+		for _, sp := range spaces {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if s.closed.Load() {
+				return storage.ErrClosed
+			}
+			switch err := s.snapshotSpace(ctx, sp, last, pace, patience); {
+			case errors.Is(err, errBusy):
+				busy = append(busy, sp)
+			case errors.Is(err, storage.ErrDamaged): // the others need not suffer
+				damaged = err
+			case err != nil:
+				return err
+			}
 		}
-		if s.closed.Load() {
-			return storage.ErrClosed
-		}
-		switch err := s.snapshotSpace(ctx, sp, last, pace); {
-		case errors.Is(err, storage.ErrDamaged): // the others need not suffer
-			damaged = err
-		case err != nil:
-			return err
-		}
+		spaces = busy
 	}
 	return damaged
 }
 
 // snapshotSpace snapshots one space. One that was not in memory leaves it again,
 // unless somebody has come to use it meanwhile.
-func (s *Store) snapshotSpace(ctx context.Context, sp *space, last uint64, pace *pacer) error {
+func (s *Store) snapshotSpace(ctx context.Context, sp *space, last uint64, pace *pacer, patience time.Duration) error {
 	s.compacting.Lock()
 	defer s.compacting.Unlock()
-	resident, err := sp.trimTail()
+	resident, err := sp.trimTail(patience)
 	if err != nil {
 		return err
 	}
@@ -161,7 +170,7 @@ func (s *Store) snapshotSpace(ctx context.Context, sp *space, last uint64, pace 
 			return err
 		}
 	}
-	if err := s.snapshot(ctx, sp, pace); err != nil {
+	if err := s.snapshot(ctx, sp, pace, patience); err != nil {
 		return err
 	}
 	if !resident {

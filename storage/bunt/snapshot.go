@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -40,15 +41,17 @@ var (
 )
 
 // snapshot writes the space's file, unless it is up to date. Callers hold
-// Store.compacting.
+// Store.compacting. Errors: errBusy when it had to wait for longer than patience.
 //
 // The file is fuzzy: the space is read in chunks and writers go on. That is
 // sound because records are absolute. Whatever a later record touched may be
 // in the file in any state; replaying all records behind the sequence in the
 // header, Clear included, brings each key to the same end. So those records
 // have to be durable before the file gets its name.
-func (s *Store) snapshot(ctx context.Context, sp *space, pace *pacer) (err error) {
-	sp.mu.RLock()
+func (s *Store) snapshot(ctx context.Context, sp *space, pace *pacer, patience time.Duration) (err error) {
+	if !sp.rlockFor(patience) {
+		return errBusy
+	}
 	if !sp.loaded && !sp.dropped.Load() {
 		sp.mu.RUnlock()
 		return errNotLoaded
@@ -86,11 +89,14 @@ func (s *Store) snapshot(ctx context.Context, sp *space, pace *pacer) (err error
 	}
 
 	temp := filepath.Join(s.dir, spacesDir, fmt.Sprintf(".%d%s", sp.id, tempSuffix))
-	size, err := s.writeSnapshot(temp, sp, start, pace)
+	size, err := s.writeSnapshot(temp, sp, start, pace, patience)
 	if err != nil {
 		_ = s.fs.Remove(temp)
 		if errors.Is(err, errGone) {
 			return nil
+		}
+		if errors.Is(err, errBusy) {
+			return err
 		}
 		return fmt.Errorf("snapshot of %s: %w", sp.name, err)
 	}
@@ -141,6 +147,9 @@ type snapshotWriter struct {
 	w     *bufio.Writer
 	block []byte
 	count uint64
+
+	patience time.Duration // for waits, all together
+	waited   time.Duration
 }
 
 func (w *snapshotWriter) frame(kind byte, payload []byte) error {
@@ -167,13 +176,13 @@ func (w *snapshotWriter) flush(size int) error {
 
 // writeSnapshot writes and fsyncs the file under a temporary name, and returns
 // its size.
-func (s *Store) writeSnapshot(temp string, sp *space, start uint64, pace *pacer) (int64, error) {
+func (s *Store) writeSnapshot(temp string, sp *space, start uint64, pace *pacer, patience time.Duration) (int64, error) {
 	f, err := s.fs.OpenFile(temp, tempFlags)
 	if err != nil {
 		return 0, err
 	}
 	out := &steadyWriter{file: f, store: s, pace: pace}
-	w := &snapshotWriter{w: bufio.NewWriterSize(out, blockBytes)}
+	w := &snapshotWriter{w: bufio.NewWriterSize(out, blockBytes), patience: patience}
 	err = w.writeSpace(sp, start)
 	if err == nil {
 		err = w.w.Flush()
@@ -249,12 +258,37 @@ func (w *snapshotWriter) end(version uint64) error {
 	return w.frame(frameFoot, binary.LittleEndian.AppendUint64(foot, version))
 }
 
-// snapshotStep is how many keys are read at a time.
-const snapshotStep = 256
+// snapshotStep is how many keys are read at a time. A space that somebody keeps
+// for long each time is read in longer steps, or it would never be done; whoever
+// kept it waits for a small part of what he made us wait.
+const (
+	snapshotStep   = 256
+	stepWait       = time.Millisecond // waits that a usual step may take
+	longestStep    = 64               // usual steps in one
+	snapshotWaited = 50 * time.Millisecond
+)
+
+// enter takes the space's read lock, and tells how many steps may be made at once.
+func (w *snapshotWriter) enter(sp *space) (steps int, err error) {
+	if try(sp.mu.TryRLock) {
+		return 1, nil
+	}
+	began := time.Now()
+	sp.mu.RLock()
+	wait := time.Since(began)
+	if w.waited += wait; w.waited > max(w.patience, snapshotWaited) {
+		sp.mu.RUnlock()
+		return 0, errBusy
+	}
+	return int(min(1+wait/stepWait, longestStep)), nil
+}
 
 // collect adds the next entries to the block, under the space's read lock.
 func (w *snapshotWriter) collect(sp *space, rows []pageRow, from string) (_ []pageRow, next string, more bool, err error) {
-	sp.mu.RLock()
+	steps, err := w.enter(sp)
+	if err != nil {
+		return rows, "", false, err
+	}
 	defer sp.mu.RUnlock()
 	switch {
 	case sp.store.closed.Load():
@@ -268,7 +302,7 @@ func (w *snapshotWriter) collect(sp *space, rows []pageRow, from string) (_ []pa
 	now, n := sp.store.clock(), 0
 	err = sp.walk(from, rows, func(slot uint32) bool {
 		it := sp.ks.item(slot)
-		if n == snapshotStep || len(w.block) >= blockBytes { // large values: give writers a turn
+		if n == steps*snapshotStep || len(w.block) >= steps*blockBytes { // large values: give writers a turn
 			next, more = strings.Clone(it.key), true
 			return false
 		}

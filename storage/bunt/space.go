@@ -46,6 +46,9 @@ type space struct {
 	// not include; 0 when it includes all. See dirtyList.
 	dirtySince atomic.Uint64
 	dirtyPos   int // place in dirtyList plus one; guarded by its lock
+
+	// What Stats found at its last visit.
+	seenKeys, seenBytes atomic.Int64
 }
 
 func (sp *space) journaled() bool { return sp.db == storage.Durable && sp.store.journal != nil }

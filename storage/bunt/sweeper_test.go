@@ -1,6 +1,7 @@
 package bunt
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -131,4 +132,58 @@ func TestSweeperPassesBusySpacesBy(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Nor are snapshots, unloading and figures held up by who stays in a namespace.
+func TestBackgroundWorkPassesBusySpacesBy(t *testing.T) {
+	s := openTest(t, Options{Dir: t.TempDir(), manual: true})
+	busy, other := namespace(t, s, notes).(*space), namespace(t, s, todos).(*space)
+	set(t, s, notes, "a", "1")
+	set(t, s, todos, "a", "1")
+	require.EqualValues(t, 2, s.Stats().Keys)
+	compacted := make(chan error, 1)
+	_, err := busy.Update(t.Context(), nil, func(storage.Tx) error {
+		require.EqualValues(t, 2, s.Stats().Keys, "as it was")
+		go func() { compacted <- s.Compact(context.Background()) }()
+		eventually(t, "the other's snapshot", func() bool { return len(files(t, s.dir, snapshotExt)) == 1 })
+		return nil
+	})
+	require.NoError(t, err)
+	require.NoError(t, <-compacted)
+	require.Len(t, files(t, s.dir, snapshotExt), 2)
+
+	set(t, s, notes, "b", "1")
+	_, err = busy.Update(t.Context(), nil, func(storage.Tx) error {
+		n, err := s.unloadColdest(t.Context(), s.clock(), nil, func() bool { return true })
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		return nil
+	})
+	require.NoError(t, err)
+	require.False(t, loaded(other))
+	require.True(t, loaded(busy))
+}
+
+// A snapshot takes more at a time from a space that it had to wait for, and gives up
+// where it had to wait for too long.
+func TestSnapshotOfABusySpace(t *testing.T) {
+	s := openTest(t, Options{Dir: t.TempDir(), manual: true})
+	sp := namespace(t, s, notes).(*space)
+	w := &snapshotWriter{}
+	steps, err := w.enter(sp)
+	require.NoError(t, err)
+	require.Equal(t, 1, steps)
+	sp.mu.RUnlock()
+	sp.mu.Lock()
+	w.patience = time.Hour
+	time.AfterFunc(3*stepWait, sp.mu.Unlock)
+	steps, err = w.enter(sp)
+	require.NoError(t, err)
+	require.Greater(t, steps, 1)
+	sp.mu.RUnlock()
+	w.patience, w.waited = 0, snapshotWaited
+	sp.mu.Lock()
+	time.AfterFunc(3*stepWait, sp.mu.Unlock)
+	_, err = w.enter(sp)
+	require.ErrorIs(t, err, errBusy)
 }

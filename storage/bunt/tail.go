@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -175,9 +176,11 @@ func (w *window) fill(b []byte, off int64) (int, error) {
 }
 
 // trimTail forgets the records of a space that its snapshot includes, unless the
-// space is in memory.
-func (sp *space) trimTail() (resident bool, err error) {
-	sp.mu.Lock()
+// space is in memory. Errors: errBusy, which only callers without patience get.
+func (sp *space) trimTail(patience time.Duration) (resident bool, err error) {
+	if !sp.lockFor(patience) {
+		return false, errBusy
+	}
 	defer sp.mu.Unlock()
 	if sp.loaded || sp.dropped.Load() {
 		return true, nil

@@ -2,6 +2,8 @@ package bunt
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/cubbykv/cubby/storage"
 )
@@ -53,4 +55,35 @@ func try(lock func() bool) bool {
 		}
 	}
 	return false
+}
+
+// How long work in the background waits for one space in all, about. A script
+// may keep a space for seconds, again and again, and others have work to do too.
+const (
+	noPatience    = time.Duration(0)
+	firstPatience = 100 * time.Millisecond
+)
+
+var errBusy = errors.New("somebody keeps the namespace")
+
+// lockFor locks the space, if need be for those who have patience.
+func (sp *space) lockFor(patience time.Duration) bool {
+	if try(sp.mu.TryLock) {
+		return true
+	}
+	if patience > 0 {
+		sp.mu.Lock()
+	}
+	return patience > 0
+}
+
+// rlockFor is lockFor for reading.
+func (sp *space) rlockFor(patience time.Duration) bool {
+	if try(sp.mu.TryRLock) {
+		return true
+	}
+	if patience > 0 {
+		sp.mu.RLock()
+	}
+	return patience > 0
 }

@@ -152,7 +152,9 @@ func (s *Store) unload(ctx context.Context, sp *space, before int64, pace *pacer
 		if !unused() {
 			return false, nil
 		}
-		if err := s.snapshot(ctx, sp, pace); err != nil {
+		if err := s.snapshot(ctx, sp, pace, noPatience); errors.Is(err, errBusy) {
+			return false, nil
+		} else if err != nil {
 			return false, err
 		}
 		if sp.closeIf(unused) {
@@ -165,7 +167,9 @@ func (s *Store) unload(ctx context.Context, sp *space, before int64, pace *pacer
 // closeIf takes the space out of memory if its snapshot includes everything and
 // ok agrees. Callers hold Store.compacting.
 func (sp *space) closeIf(ok func() bool) bool {
-	sp.mu.Lock()
+	if !try(sp.mu.TryLock) {
+		return false // who is inside uses it
+	}
 	defer sp.mu.Unlock()
 	s := sp.store
 	if !sp.loaded || sp.dirtySince.Load() != 0 || sp.events.Load() || sp.usable() != nil || s.journal.failed.Load() || !ok() {
