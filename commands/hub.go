@@ -38,6 +38,7 @@ type hub struct {
 	mu        sync.Mutex
 	audiences [subscriptionKinds]map[string]*audience
 	patterns  []*audience // those of subPattern, in the order of their creation
+	bytes     int         // that the audiences take, about
 	queue     []*delivery // in the order in which their transactions took effect
 }
 
@@ -131,15 +132,34 @@ func (e *Engine) hubOf(s *Session) *hub {
 // compared with each message.
 const maxPatterns = 4096
 
-// subscribe adds a session to an audience. It tells whether there was room.
-func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) bool {
+// maxHubBytes bounds what all subscriptions of one namespace take: a connection
+// has a bound of its own, but there may be thousands.
+const maxHubBytes = 256 << 20
+
+// What a name that somebody subscribed to takes beside its bytes, and what each
+// subscription to it, about.
+const (
+	audienceCost = 500
+	memberCost   = 200
+)
+
+// subscribe adds a session to an audience. Errors: there is no room.
+func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.audiences[kind][name]
+	cost := memberCost + len(name)
 	if a == nil {
-		if kind == subPattern && len(h.patterns) >= maxPatterns {
-			return false
-		}
+		cost += audienceCost + len(name)
+	}
+	if h.bytes+cost > maxHubBytes {
+		return errHubFull
+	}
+	if a == nil && kind == subPattern && len(h.patterns) >= maxPatterns {
+		return errPatternsFull
+	}
+	h.bytes += cost
+	if a == nil {
 		a = &audience{name: strings.Clone(name), sessions: make(map[*Session]struct{})}
 		h.audiences[kind][a.name] = a
 		if hearsEvents(kind, a.name) {
@@ -152,7 +172,7 @@ func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) bool {
 		}
 	}
 	a.sessions[s] = struct{}{}
-	return true
+	return nil
 }
 
 // unsubscribe takes a session out of an audience.
@@ -168,10 +188,15 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 	if a == nil {
 		return
 	}
+	if _, ok := a.sessions[s]; !ok {
+		return
+	}
 	delete(a.sessions, s)
+	h.bytes -= memberCost + len(name)
 	if len(a.sessions) > 0 {
 		return
 	}
+	h.bytes -= audienceCost + len(name)
 	delete(h.audiences[kind], name)
 	if hearsEvents(kind, name) {
 		h.hearers.Add(-1)

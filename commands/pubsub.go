@@ -66,6 +66,8 @@ const (
 var (
 	errSubscriptionsFull = kverr.Newf(kverr.BadInput, "the connection would have more than %d subscriptions, or names of more than %d bytes in all",
 		maxSubscriptions, maxSubscriptionBytes).WithHint("a pattern may stand for many channels, and a second connection has its own bounds")
+	errHubFull = kverr.Newf(kverr.BadInput, "the subscriptions of the namespace would take more than %d bytes", maxHubBytes).
+			WithHint("subscribe to fewer channels, or to patterns")
 	errPatternsFull = kverr.Newf(kverr.BadInput, "the namespace would have more than %d different patterns", maxPatterns).
 			WithHint("subscribe to channels, or with fewer patterns")
 )
@@ -115,8 +117,8 @@ func (s *Session) join(kind subscriptionKind, name string) (isNew bool, err erro
 	}
 	name = strings.Clone(name)
 	s.attach()
-	if !s.hub.subscribe(s, kind, name) {
-		return false, errPatternsFull
+	if err := s.hub.subscribe(s, kind, name); err != nil {
+		return false, err
 	}
 	if u.names[kind] == nil {
 		u.names[kind] = make(map[string]*glob)

@@ -218,6 +218,9 @@ func (m *Machine) selectArgs(l *vm.LState) int {
 func (m *Machine) toNumber(l *vm.LState) int {
 	base := m.integerOr(l, 2, 10)
 	v := m.any(l, 1)
+	if text, ok := v.(vm.LString); ok {
+		m.work(l, len(text)/8) // it is read several times
+	}
 	if base == 10 {
 		if f, ok := toNumber(v); ok {
 			l.Push(vm.LNumber(f))

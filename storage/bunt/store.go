@@ -103,7 +103,7 @@ func Open(opts Options) (*Store, error) {
 	for db := range s.spaces {
 		s.spaces[db] = make(map[storage.ID]*space)
 	}
-	s.sweeper = newSweeper(s.spawn)
+	s.sweeper = newSweeper()
 	for i := range s.shards {
 		s.shards[i].onDue = s.sweeper.purge
 	}

@@ -18,10 +18,10 @@ type sweeper struct {
 	queued map[*space]bool
 	wake   chan struct{}
 
-	limit   int          // rows that the next step may remove; guarded by mu
-	aside   func(func()) // runs what has to wait for a lock
-	longest atomic.Int64 // ns that a step has held locks
-	lag     atomic.Int64 // ms since the expiry of what was removed last
+	limit   int            // rows that the next step may remove; guarded by mu
+	aside   sync.WaitGroup // steps that wait for a lock
+	longest atomic.Int64   // ns that a step has held locks
+	lag     atomic.Int64   // ms since the expiry of what was removed last
 }
 
 // sweep is a job: a space to purge, or rows to remove.
@@ -41,8 +41,8 @@ const (
 	fewRows   = 64 // between looks at the clock
 )
 
-func newSweeper(aside func(func())) *sweeper {
-	return &sweeper{aside: aside, queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
+func newSweeper() *sweeper {
+	return &sweeper{queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
 }
 
 func (w *sweeper) purge(spaces []*space) {
@@ -72,6 +72,7 @@ func (w *sweeper) poke() {
 }
 
 func (w *sweeper) run(stop <-chan struct{}) {
+	defer w.aside.Wait()
 	for {
 		select {
 		case <-stop:
@@ -113,7 +114,7 @@ func (w *sweeper) step() bool {
 		// A script or a walk may keep the space for seconds, which is no reason
 		// for the others to wait. It stays queued: there is one of these for each
 		// space at most, and none for a space that nobody is inside.
-		w.aside(func() {
+		w.aside.Go(func() {
 			sp.mu.Lock()
 			w.sweep(sp, limit)
 		})
