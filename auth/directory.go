@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,9 @@ type Options struct {
 	Defaults *Limits
 	// Clock judges the end of tokens; default time.Now.
 	Clock func() time.Time
+	// Log gets the reasons of refused sign-ins, which clients never hear; nil
+	// drops them.
+	Log *slog.Logger
 }
 
 // Directory knows all apps and tokens and signs principals in. Its methods are
@@ -35,6 +39,10 @@ type Directory struct {
 	clock    func() time.Time
 	defaults Limits
 	admin    atomic.Pointer[digest] // nil lets nobody in
+	refusals refusalLog
+
+	settingJWT sync.Mutex
+	jwt        atomic.Pointer[jwtVerifier] // nil accepts no JSON Web Token
 
 	// changing lets one change happen at a time, from its checks to the moment
 	// it is durable. It is taken before mu.
@@ -66,6 +74,7 @@ func Open(ctx context.Context, store storage.Store, o Options) (*Directory, erro
 		clock:    o.Clock,
 		defaults: DefaultLimits(),
 	}
+	d.refusals.init(o.Log)
 	d.SetAdminPassword(o.AdminPassword)
 	if o.Defaults != nil {
 		d.defaults = *o.Defaults
@@ -154,24 +163,32 @@ func (d *Directory) Authenticate(_ context.Context, user, secret string) (*Princ
 		}
 		return &Principal{Admin: true}, nil
 	}
-	p := d.verify(secret)
-	if p == nil || !p.Valid(d.clock().UnixMilli()) {
-		return nil, ErrWrongPass
+	now := d.clock()
+	p, reason := d.verify(secret)
+	switch {
+	case reason != nil:
+	case !p.Valid(now.UnixMilli()):
+		reason = errSignInEnded
+	case user != "" && user != defaultUser && user != p.App.ID.String():
+		reason = errOtherApp
+	default:
+		return p, nil
 	}
-	if user != "" && user != defaultUser && user != p.App.ID.String() {
-		return nil, ErrWrongPass
+	if looksSigned(secret) {
+		d.refusals.note(now, reason)
 	}
-	return p, nil
+	return nil, ErrWrongPass
 }
 
-// verify returns the principal that a secret proves, or nil. The kinds of
-// secrets differ in their shape: a signed token, which nobody stores, gets its
-// own branch here and yields a Principal like any other.
-func (d *Directory) verify(secret string) *Principal {
+// verify returns the principal that a secret proves. Its errors are for the log.
+func (d *Directory) verify(secret string) (*Principal, error) {
+	if looksSigned(secret) {
+		return d.verifyJWT(secret)
+	}
 	return d.verifyOpaque(secret)
 }
 
-func (d *Directory) verifyOpaque(secret string) *Principal {
+func (d *Directory) verifyOpaque(secret string) (*Principal, error) {
 	d.mu.RLock()
 	t := d.tokens[tokenID(secret)]
 	var app *App
@@ -185,9 +202,9 @@ func (d *Directory) verifyOpaque(secret string) *Principal {
 	}
 	given := digest(sha256.Sum256([]byte(secret)))
 	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 || t == nil {
-		return nil
+		return nil, ErrWrongPass
 	}
-	return &Principal{App: app, Token: t}
+	return &Principal{App: app, Token: t}, nil
 }
 
 // App returns an app. All callers share it. Errors: ErrNoApp.

@@ -13,7 +13,7 @@ type Principal struct {
 
 // Valid tells whether the principal may still act at now (Unix milliseconds):
 // its token is neither revoked nor past its end, nor is what was shown instead of
-// one, and its app still exists.
+// one; the key that signed it is still accepted; its app still exists.
 func (p *Principal) Valid(now int64) bool {
 	if p.App != nil && p.App.Dropped() {
 		return false
@@ -21,8 +21,7 @@ func (p *Principal) Valid(now int64) bool {
 	if p.Until != 0 && now >= p.Until {
 		return false
 	}
-	t := p.Token
-	return t == nil || !t.revoked.Load() && (t.ExpiresAt == 0 || now < t.ExpiresAt)
+	return p.Token == nil || !p.Token.ended(now)
 }
 
 // Name is how the principal is called in listings: its namespace, or "admin".
@@ -34,5 +33,27 @@ func (p *Principal) Name() string {
 		return "admin"
 	default:
 		return p.App.ID.String()
+	}
+}
+
+// SignIn tells how the principal signed in, in one word without secrets:
+// "admin", "token:<id>", "jwt:<jti>", "jwt" for one without jti, "certificate",
+// "anonymous", or "none" before a sign-in.
+func (p *Principal) SignIn() string {
+	switch {
+	case p == nil:
+		return "none"
+	case p.Admin:
+		return "admin"
+	case p.Token == nil && p.Until != 0:
+		return "certificate"
+	case p.Token == nil:
+		return "anonymous"
+	case !p.Token.Signed():
+		return "token:" + p.Token.ID
+	case p.Token.JWTID == "":
+		return "jwt"
+	default:
+		return "jwt:" + p.Token.JWTID
 	}
 }

@@ -13,9 +13,12 @@ import (
 	"github.com/cubbykv/cubby/storage"
 )
 
-// Token is a secret's public half: what it opens and what it may do there.
+// Token is a secret's public half: what it opens and what it may do there. An
+// opaque token is kept and has an ID; one that was made of a JSON Web Token
+// belongs to one sign-in.
 type Token struct {
-	ID        string // 16 letters and digits, never a secret
+	ID        string // 16 letters and digits, never a secret; empty for a JSON Web Token
+	JWTID     string // jti of a JSON Web Token; may be empty
 	App       storage.ID
 	Name      string // the admin's word for it; may be empty
 	CreatedAt int64  // Unix milliseconds
@@ -23,6 +26,24 @@ type Token struct {
 
 	hash    digest
 	revoked atomic.Bool
+	key     *jwtKey // that signed it; nil for an opaque token
+}
+
+// Signed tells whether the token was a JSON Web Token.
+func (t *Token) Signed() bool { return t != nil && t.key != nil }
+
+// Same tells whether both came from one secret.
+func (t *Token) Same(other *Token) bool {
+	if !t.Signed() || !other.Signed() {
+		return t == other
+	}
+	return t.hash == other.hash
+}
+
+// ended tells whether the token no longer opens anything at now (Unix
+// milliseconds).
+func (t *Token) ended(now int64) bool {
+	return t.revoked.Load() || t.ExpiresAt != 0 && now >= t.ExpiresAt || t.key != nil && t.key.withdrawn.Load()
 }
 
 // Scope is what a token may do in its namespace. The zero value may do

@@ -24,7 +24,7 @@ func aclRows() []*Command {
 		{Name: "acl|help", Arity: 2, Also: "loading stale", ACL: "slow", Group: "server", Since: since,
 			Doc: "Lists the subcommands of ACL.", Run: runACLHelp},
 		{Name: "acl|whoami", Arity: 2, Also: also, ACL: "slow", Group: "server", Since: since,
-			Doc: "Returns who the connection is: its namespace, or admin.", Run: runACLWhoAmI},
+			Doc: "Returns who the connection is: its namespace, or admin; after a sign-in with a JWT also that, and its jti.", Run: runACLWhoAmI},
 	}
 	for _, r := range []struct {
 		name   string
@@ -57,7 +57,12 @@ func secretsOfACL(argv [][]byte, _ Config, hide func(int)) {
 }
 
 func runACLWhoAmI(c *Call) error {
-	c.Out.BulkString(c.Session.principal.Name())
+	p := c.Session.principal
+	name := p.Name()
+	if p.Token.Signed() {
+		name += " " + p.SignIn()
+	}
+	c.Out.BulkString(name)
 	return nil
 }
 

@@ -153,7 +153,7 @@ func (s *Session) mayKill(other *Session, v shownState) bool {
 	if s == other || !s.restricted() {
 		return true
 	}
-	return v.principal != nil && v.principal.Token == s.principal.Token
+	return v.principal != nil && v.principal.Token.Same(s.principal.Token)
 }
 
 // clientType normalises Redis's names of kinds of clients.

@@ -23,7 +23,8 @@ func (e *Engine) visibleSessions(viewer *Session) []*Session {
 
 // appendClient adds the line of s to a CLIENT LIST: the fields of Redis 7.2 in
 // its order, since clients parse them. What Cubby does not measure per
-// connection is 0, and there is no file descriptor to tell.
+// connection is 0, and there is no file descriptor to tell. At the end stands how
+// the connection signed in.
 func appendClient(b []byte, c *Call, s *Session) []byte {
 	v := s.snapshot()
 	now := c.clock()
@@ -55,6 +56,7 @@ func appendClient(b []byte, c *Call, s *Session) []byte {
 	number(" resp=", int64(v.proto))
 	text(" lib-name=", v.libName)
 	text(" lib-ver=", v.libVersion)
+	text(" auth=", v.principal.SignIn())
 	return append(b, '\n')
 }
 

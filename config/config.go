@@ -26,6 +26,11 @@ type Config struct {
 
 	RequirePass string // the admin's password; empty is not configured here
 
+	JWTKeysFile string        // path of the keys that sign JWTs; empty accepts no JWTs
+	JWTLeeway   time.Duration // how far clocks may differ
+	JWTAudience string        // that aud must name; empty refuses JWTs with aud
+	JWTIssuer   string        // that iss must be; empty accepts any
+
 	Timeout      time.Duration // closes clients idle for longer; 0 is never
 	TCPKeepAlive time.Duration // time between keepalive probes; 0 is none
 	MaxClients   int           // connections at the same time

@@ -43,6 +43,7 @@ const (
 	PartServer    Part = "server"    // connections
 	PartEngine    Part = "engine"    // commands
 	PartDirectory Part = "directory" // apps and the admin
+	PartSignIn    Part = "sign-in"   // which JWTs are accepted
 	PartStore     Part = "store"
 	PartLog       Part = "log"
 	PartTLS       Part = "tls"     // what new connections with TLS get

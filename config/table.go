@@ -49,6 +49,20 @@ func serverRows() []directive {
 			Doc: "The admin's password, for AUTH admin <password>. Empty takes CUBBY_ADMIN_PASSWORD from the environment; " +
 				"where that is empty too, the first start generates one and writes it to admin.password in dir, for its owner's eyes only."},
 			text{func(c *Config) *string { return &c.RequirePass }, 0, 512, false}},
+		{Directive{Name: "jwt-keys-file", Group: "Access", Default: `""`, Live: PartSignIn,
+			Doc: "A JSON Web Key Set with the keys that may sign JSON Web Tokens, which then open a namespace like a token of Cubby's own: " +
+				"oct for HS256, OKP with Ed25519 for EdDSA. Empty accepts no JWTs. Setting it again, or SIGHUP, reads the file again; see docs/security.md."},
+			text{func(c *Config) *string { return &c.JWTKeysFile }, 0, 4095, true}},
+		{Directive{Name: "jwt-leeway", Group: "Access", Default: "30", Live: PartSignIn, Zero: "none",
+			Doc: "How far the clocks of those who sign JWTs may differ from this machine's: a JWT opens that much earlier than its nbf and iat, and " +
+				"ends that much later than its exp."},
+			duration{func(c *Config) *time.Duration { return &c.JWTLeeway }, time.Second, 0, 10 * time.Minute}},
+		{Directive{Name: "jwt-audience", Group: "Access", Default: `""`, Live: PartSignIn,
+			Doc: "What the claim aud of a JWT must name. Empty refuses JWTs that have an aud: they are meant for somebody else."},
+			text{func(c *Config) *string { return &c.JWTAudience }, 0, 512, false}},
+		{Directive{Name: "jwt-issuer", Group: "Access", Default: `""`, Live: PartSignIn,
+			Doc: "What the claim iss of a JWT must be. Empty accepts any, or none."},
+			text{func(c *Config) *string { return &c.JWTIssuer }, 0, 512, false}},
 
 		{Directive{Name: "maxclients", Public: true, Group: "Clients", Default: "10000", Unit: "connections", Live: PartServer,
 			Doc: "How many clients may be connected at the same time."},

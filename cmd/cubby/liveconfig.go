@@ -46,6 +46,12 @@ func (l *liveConfig) appliers() map[config.Part]func(*config.Config) error {
 			}
 			return p.directory.SetDefaults(auth.Limits(c.Limits))
 		},
+		config.PartSignIn: func(c *config.Config) error {
+			if err := p.setJWT(c); err != nil {
+				return &config.Error{Directive: jwtKeysFile, Reason: err.Error()}
+			}
+			return nil
+		},
 		config.PartStore: func(c *config.Config) error {
 			p.store.SetMemory(c.MaxMemory, c.SpaceIdleTimeout)
 			return nil
@@ -114,6 +120,10 @@ func (l *liveConfig) Set(changes []commands.Setting) error {
 				if told != config.PartTLS {
 					_ = appliers[told](l.current) // which they had taken before
 				}
+			}
+			var of *config.Error
+			if errors.As(err, &of) {
+				return configError(err)
 			}
 			return &commands.ConfigError{Name: changes[0].Name, Reason: err.Error()}
 		}

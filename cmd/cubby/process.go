@@ -27,7 +27,7 @@ type process struct {
 	config *config.Config
 	file   string // configuration file, or empty
 	dev    bool
-	hangup <-chan os.Signal // asks to read certificates again; may be nil
+	hangup <-chan os.Signal // asks to read certificates and keys again; may be nil
 
 	log       *slog.Logger
 	store     *bunt.Store
@@ -101,7 +101,7 @@ func (p *process) wait(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return fmt.Errorf("the server stopped listening: %w", err)
 		case <-p.hangup:
-			p.reloadTLS()
+			p.reload()
 		}
 	}
 }
@@ -158,9 +158,12 @@ func (p *process) openDirectory(ctx context.Context) error {
 	}
 	limits := auth.Limits(p.config.Limits)
 	var err error
-	p.directory, err = auth.Open(ctx, p.store, auth.Options{AdminPassword: password, Defaults: &limits})
+	p.directory, err = auth.Open(ctx, p.store, auth.Options{AdminPassword: password, Defaults: &limits, Log: p.log})
 	if err != nil {
 		return err
+	}
+	if err := p.setJWT(p.config); err != nil {
+		return fmt.Errorf("%s: %w", jwtKeysFile, err)
 	}
 	if p.config.Anonymous == "" {
 		return nil

@@ -57,15 +57,8 @@ func tlsOptions(t config.TLS) (tlsconf.Options, error) {
 }
 
 // reloadTLS is what SIGHUP asks for.
-func (p *process) reloadTLS() {
-	l := p.live
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.current.TLS.Port == 0 {
-		p.log.Info("SIGHUP: there is nothing to reload without tls-port")
-		return
-	}
-	if err := p.loadTLS(l.current); err != nil {
+func (p *process) reloadTLS(c *config.Config) {
+	if err := p.loadTLS(c); err != nil {
 		p.log.Error("SIGHUP: the certificate is not replaced; the old one stays in use", "error", err)
 	}
 }

@@ -67,6 +67,7 @@ var outside = map[string][]string{
 	"github.com/gomodule/redigo": {"integration"},
 	"github.com/spf13/cobra":     {"cmd/cubby"},
 	"github.com/yuin/gopher-lua": {"internal/lua"},
+	"github.com/golang-jwt/jwt":  {"auth"},
 }
 
 type listedPackage struct {

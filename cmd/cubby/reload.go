@@ -1,0 +1,30 @@
+package main
+
+import "github.com/cubbykv/cubby/config"
+
+// reload reads again what files hold that the configuration names: SIGHUP asks
+// for it. What cannot be used changes nothing.
+func (p *process) reload() {
+	l := p.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.current
+	if c.TLS.Port == 0 && c.JWTKeysFile == "" {
+		p.log.Info("SIGHUP: there is nothing to reload without tls-port or jwt-keys-file")
+		return
+	}
+	if c.TLS.Port != 0 {
+		p.reloadTLS(c)
+	}
+	if c.JWTKeysFile != "" {
+		p.reloadJWT(c)
+	}
+}
+
+func (p *process) reloadJWT(c *config.Config) {
+	if err := p.setJWT(c); err != nil {
+		p.log.Error("SIGHUP: the keys for JWTs stay what they were", "error", err)
+		return
+	}
+	p.log.Info("SIGHUP: read the keys for JWTs again", "file", c.JWTKeysFile)
+}
