@@ -71,7 +71,7 @@ func TestClientInfoLine(t *testing.T) {
 	h.clock.Advance(3500 * time.Millisecond)
 	const line = "id=1 addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=-1 name=w1 age=3 idle=0 flags=N db=1 sub=0 psub=0 ssub=0 " +
 		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r " +
-		"cmd=client|info user=t/a redir=-1 resp=3 lib-name=lib lib-ver=\n"
+		"cmd=client|info user=t/a redir=-1 resp=3 lib-name=lib lib-ver= auth=anonymous\n"
 	require.Equal(t, fmt.Sprintf("=%d\r\ntxt:%s\r\n", len(line)+4, line), c.do("CLIENT", "INFO"))
 
 	h.clock.Advance(2 * time.Second)
@@ -92,7 +92,7 @@ func TestClientInfoHasRedissFields(t *testing.T) {
 	}
 	redis := realRedis(t)
 	theirs := fields(bodyOf(t, redis("CLIENT", "INFO")))
-	require.Equal(t, append(theirs, "lib-name", "lib-ver"), fields(bodyOf(t, newHarness(t).open().do("CLIENT", "INFO"))))
+	require.Equal(t, append(theirs, "lib-name", "lib-ver", "auth"), fields(bodyOf(t, newHarness(t).open().do("CLIENT", "INFO"))))
 }
 
 func TestClientListShowsOnlyTheOwnNamespace(t *testing.T) {
