@@ -551,3 +551,21 @@ func TestParseJWTKeys(t *testing.T) {
 	require.True(t, keys.HasSecrets())
 	require.False(t, mustKeys(t, okpKey("e", testPublic)).HasSecrets())
 }
+
+func BenchmarkVerifyJWT(b *testing.B) {
+	d, now := fuzzDirectory(b)
+	payload := mustJSON(jwt.MapClaims{"tenant": "acme", "app": "shop", "exp": now.Unix() + 60, "ro": true, "prefix": "u:7:", "jti": "login-1"})
+	for name, token := range map[string]string{
+		"HS256": signHS(`{"alg":"HS256","kid":"h"}`, payload, testSecret),
+		"EdDSA": signEd(`{"alg":"EdDSA","kid":"e"}`, payload),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := d.Authenticate(b.Context(), "", token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

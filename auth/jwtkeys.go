@@ -188,7 +188,7 @@ func parseSecret(m map[string]json.RawMessage) ([]byte, error) {
 		return nil, err
 	}
 	if len(secret) < minSecretLen || len(secret) > maxSecretLen {
-		return nil, inputErrorf("has a secret of %d bytes; %d to %d are allowed (head -c 32 /dev/urandom | basenc --base64url makes one)",
+		return nil, inputErrorf("has a secret of %d bytes; %d to %d are allowed (head -c 32 /dev/urandom | basenc --base64url | tr -d = makes one)",
 			len(secret), minSecretLen, maxSecretLen)
 	}
 	var seen [256]bool
