@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -516,6 +517,7 @@ func TestParseJWTKeys(t *testing.T) {
 		"no keys":              {keySet(), "has no keys"},
 		"keys null":            {`{"keys":null}`, "has no keys"},
 		"keys twice":           {`{"keys":[],"keys":[]}`, `has "keys" twice`},
+		"too many keys":        {keySet(strings.Repeat("1,", 100) + "1"), "has 101 keys; at most 100"},
 		"a key that is a text": {`{"keys":["x"]}`, "key 1 of the set is no JSON object"},
 		"RSA":                  {keySet(`{"kty":"RSA","n":"AQAB","e":"AQAB"}`), `has the kty "RSA"`},
 		"X25519":               {keySet(`{"kty":"OKP","crv":"X25519","x":"` + b64(testPublic) + `"}`), `the crv "X25519"`},
@@ -567,5 +569,36 @@ func BenchmarkVerifyJWT(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Keys change while others sign in: whoever got in with a key that is gone now
+// is out again.
+func TestJWTKeysChangeDuringSignIns(t *testing.T) {
+	r := jwtRig(t)
+	token := r.hs(nil)
+	without := JWTOptions{Keys: mustKeys(t, okpKey("e", testPublic))}
+	both := JWTOptions{Keys: bothKeys(t)}
+	done := make(chan []*Principal)
+	for range 4 {
+		go func() {
+			var in []*Principal
+			for range 200 {
+				if p, err := r.Authenticate(context.Background(), "", token); err == nil {
+					in = append(in, p)
+				}
+			}
+			done <- in
+		}()
+	}
+	for range 50 {
+		r.SetJWT(without)
+		r.SetJWT(both)
+	}
+	r.SetJWT(without)
+	for range 4 {
+		for _, p := range <-done {
+			require.False(t, p.Valid(r.now.UnixMilli()))
+		}
 	}
 }

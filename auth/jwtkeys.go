@@ -40,6 +40,8 @@ const (
 	// random ones have about 30.
 	minSecretVariety = 8
 	maxKeyIDLen      = 128
+	// maxJWTKeys bounds the time that reading them takes: milliseconds for each.
+	maxJWTKeys = 100
 )
 
 // ParseJWTKeys reads a JSON Web Key Set (RFC 7517): keys of the type oct for
@@ -54,6 +56,9 @@ func ParseJWTKeys(text []byte) (*JWTKeys, error) {
 	var list []json.RawMessage
 	if err := json.Unmarshal(set["keys"], &list); err != nil || len(list) == 0 {
 		return nil, inputErrorf(`the key set has no keys; write {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "..."}]}`)
+	}
+	if len(list) > maxJWTKeys {
+		return nil, inputErrorf("the key set has %d keys; at most %d are allowed", len(list), maxJWTKeys)
 	}
 	k := &JWTKeys{keys: make([]*jwtKey, len(list))}
 	for i, raw := range list {
