@@ -448,6 +448,7 @@ func TestOpaqueTokensBesideJWTs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "admin", (&Principal{Admin: true}).SignIn())
 	require.Equal(t, "none", (*Principal)(nil).SignIn())
+	require.Equal(t, "certificate", (&Principal{App: p.App, Until: 1}).SignIn())
 	require.Equal(t, "anonymous", (&Principal{App: p.App}).SignIn())
 }
 
