@@ -11,10 +11,10 @@ import (
 // killFilter says which connections CLIENT KILL closes: those that fit all of
 // its conditions.
 type killFilter struct {
-	addr, laddr string // empty is any
-	kind        string // empty is any
-	user        string // empty is any
-	id          int64  // 0 is any
+	addr, laddr *string // nil is any
+	kind        string  // empty is any
+	user        string  // empty is any
+	id          int64   // 0 is any
 	minAge      time.Duration
 	skipMe      bool
 }
@@ -29,7 +29,7 @@ var (
 func runClientKill(c *Call) error {
 	if c.argc() == 3 {
 		// The old form may close the asking connection too.
-		if c.kill(killFilter{addr: c.arg(2)}) == 0 {
+		if c.kill(killFilter{addr: new(c.arg(2))}) == 0 {
 			return errNoSuchClient
 		}
 		c.Out.Status("OK")
@@ -64,9 +64,9 @@ func (c *Call) parseKillFilter() (killFilter, error) {
 			}
 			f.kind = kind
 		case "addr":
-			f.addr = value
+			f.addr = &value
 		case "laddr":
-			f.laddr = value
+			f.laddr = &value
 		case "user":
 			name, ok := c.userNamed(value)
 			if !ok {
@@ -125,8 +125,8 @@ func (c *Call) kill(f killFilter) int {
 	for _, s := range c.Engine.visibleSessions(c.Session) {
 		v := s.snapshot()
 		switch {
-		case f.addr != "" && s.opts.Remote != f.addr,
-			f.laddr != "" && s.opts.Local != f.laddr,
+		case f.addr != nil && s.opts.Remote != *f.addr,
+			f.laddr != nil && s.opts.Local != *f.laddr,
 			f.kind != "" && v.kind() != f.kind,
 			f.id != 0 && s.id != f.id,
 			f.user != "" && v.principal.Name() != f.user,

@@ -151,7 +151,7 @@ func (e *Engine) mustWait(s *Session, r Request) <-chan struct{} {
 // mayChangeData tells what CLIENT PAUSE WRITE holds back: what Redis would
 // replicate, or a transaction that would.
 func (s *Session) mayChangeData(cmd *Command) bool {
-	if cmd.mayWrite() || strings.Contains(cmd.Also, "may_replicate") {
+	if cmd.mayWrite() || cmd.has(Tells) {
 		return true
 	}
 	if !cmd.has(EndsMulti) || s.multi == nil {

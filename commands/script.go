@@ -103,9 +103,15 @@ var (
 				WithHint("a script whose text contains the command's name gets both")
 )
 
+// digestLen is the length of a SHA1 in hexadecimal.
+const digestLen = 40
+
 // runEval is EVAL and its kin. What the script did is kept when it ends by
 // itself, also with an error, as in Redis; nothing is when it is ended.
 func runEval(c *Call) error {
+	if strings.HasPrefix(c.Cmd.Name, "evalsha") && len(c.Argv[1]) != digestLen {
+		return errNoScript
+	}
 	n, err := numKeys(c.Argv)
 	if err != nil {
 		return err

@@ -14,6 +14,11 @@ import (
 // failing test prints its seed.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
+	return rand.New(rand.NewPCG(chooseSeed(t), 0))
+}
+
+func chooseSeed(t *testing.T) uint64 {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("CUBBY_TEST_SEED"); text != "" {
 		var err error
@@ -21,5 +26,5 @@ func seeded(t *testing.T) *rand.Rand {
 		require.NoError(t, err, "CUBBY_TEST_SEED")
 	}
 	t.Logf("repeat with CUBBY_TEST_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
+	return seed
 }

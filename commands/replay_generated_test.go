@@ -1,0 +1,466 @@
+package commands
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/redistest"
+	"github.com/cubbykv/cubby/internal/resp"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/cubbykv/cubby/storage/bunt"
+	"github.com/cubbykv/cubby/storage/storetest"
+)
+
+// TestReplayGenerated sends random commands, which are made from the table, to
+// Redis and to the engine, and wants the same bytes on all connections.
+// CUBBY_TEST_STEPS lengthens it; the seed that a failure prints begins with
+// the round that failed.
+func TestReplayGenerated(t *testing.T) {
+	steps := 12000
+	if text := os.Getenv("CUBBY_TEST_STEPS"); text != "" {
+		var err error
+		steps, err = strconv.Atoi(text)
+		require.NoError(t, err, "CUBBY_TEST_STEPS")
+	}
+	clock := storetest.NewClock()
+	store, err := bunt.Open(bunt.Options{Dir: t.TempDir(), Clock: clock.Now, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	h := newHarnessOn(t, store, clock)
+	// Values have the limit that they have here, DUMP compresses nothing, and no
+	// command is slow.
+	redis := redistest.Start(t, "--proto-max-bulk-len", "1mb", "--rdbcompression", "no", "--slowlog-log-slower-than", "-1")
+	h.engine.anonymous = &auth.Principal{Admin: true, App: auth.NewApp(storage.ID{Tenant: "t", App: "a"}, wideOpen())}
+	h.engine.config = &fakeConfig{timeout: "0", broken: ErrNoConfigFile}
+	w := &twins{t: t, h: h, redis: redis}
+
+	seed := chooseSeed(t)
+	g := newTreeGenerator()
+	sent := make(map[*Command]int)
+	for step := 0; step < steps && !t.Failed(); seed++ {
+		g.rnd, g.used = rand.New(rand.NewPCG(seed, 0)), make(map[int]bool)
+		step += g.round(t, w, seed, sent)
+	}
+	if steps >= 12000 && !t.Failed() {
+		for _, row := range g.rows {
+			if sent[row] == 0 {
+				t.Errorf("%s was never sent", row.Name)
+			}
+		}
+	}
+}
+
+// TestEveryCommandIsGenerated keeps commands of Redis's from being left out
+// without a reason, and reasons from outliving what they are about.
+func TestEveryCommandIsGenerated(t *testing.T) {
+	g := newTreeGenerator()
+	for _, rows := range redisFamilies() {
+		for _, row := range rows {
+			row := g.names.named([]byte(row.Name))
+			if slices.Contains(g.rows, row) == (ungenerated[row.Name] != "") && isOfRedis(row.Name) {
+				t.Errorf("%s is to be generated, or in ungenerated", row.Name)
+			}
+		}
+	}
+	for _, list := range []map[string]string{ungenerated, looselyCompared} {
+		for name := range list {
+			if row := g.names.named([]byte(name)); row == nil || !isOfRedis(name) {
+				t.Errorf("%s is no command of ours that Redis has", name)
+			}
+		}
+	}
+}
+
+func isOfRedis(name string) bool {
+	for line := range strings.Lines(redisCommands) {
+		if strings.Fields(line)[1] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// dialogue is a round: a conversation of random commands.
+type dialogue struct {
+	*conversation
+	g      *treeGenerator
+	sent   map[*Command]int
+	queued map[string][]generated // by connection: what its EXEC will answer
+	multi  map[string]bool
+	last   []string
+	steps  int
+}
+
+// round runs about a hundred commands from empty databases on.
+func (g *treeGenerator) round(t *testing.T, w *twins, seed uint64, sent map[*Command]int) (steps int) {
+	t.Helper()
+	g.steady, g.watching = g.chance(40), g.chance(40)
+	events := ""
+	if g.steady && g.chance(50) {
+		events = pick(&g.generator, "KEAn", "KEAn", "Kg", "E$", "A")
+	}
+	d := &dialogue{conversation: w.converse(t, pick(&g.generator, resp.V2, resp.V3)), g: g, sent: sent, queued: make(map[string][]generated), multi: make(map[string]bool)}
+	d.control.Do("CONFIG", "SET", "notify-keyspace-events", events)
+	w.h.engine.SetKeyspaceEvents(events)
+	defer d.end()
+	defer func() {
+		if t.Failed() {
+			t.Logf("CUBBY_TEST_SEED=%d repeats this round, the last commands of which were\n%s", seed, strings.Join(d.last[max(0, len(d.last)-25):], "\n"))
+		}
+	}()
+	d.batch("a", generated{args: []string{"SCRIPT", "FLUSH"}})
+	for _, text := range fixedScripts[:2] {
+		d.batch("a", generated{args: []string{"SCRIPT", "LOAD", text}})
+	}
+	for _, key := range randomKeys {
+		if g.chance(60) {
+			d.batch("a", generated{args: []string{"SET", key, g.text()}})
+		}
+	}
+	if events != "" {
+		d.batch("d", generated{args: []string{"PSUBSCRIBE", "__key*__:*"}})
+	}
+	for d.steps < 100 {
+		d.step()
+	}
+	d.compareState()
+	return d.steps
+}
+
+// step runs a command, or a batch, on one connection.
+func (d *dialogue) step() {
+	d.t.Helper()
+	g := d.g
+	conn := pick(&g.generator, "a", "a", "b", "b2", "c")
+	if !g.steady && g.chance(3) && !d.multi[conn] {
+		d.ending(conn)
+		return
+	}
+	var batch []generated
+	size := 1
+	if g.chance(25) {
+		size += g.rnd.IntN(6)
+	}
+	for len(batch) < size {
+		switch {
+		case d.multi[conn] && g.chance(25):
+			batch = append(batch, generated{args: []string{pick(&g.generator, "EXEC", "EXEC", "EXEC", "exec", "DISCARD")}})
+		case !d.multi[conn] && g.chance(4):
+			batch = append(batch, generated{args: []string{"MULTI"}})
+			d.multi[conn] = true
+		default:
+			next := d.fitting(conn)
+			if len(batch) > 0 && alone(next[0].args) {
+				continue
+			}
+			batch = append(batch, next...)
+		}
+		if last := batch[len(batch)-1]; last.loose || alone(last.args) || slices.Contains([]string{"exec", "discard", "quit", "reset"}, strings.ToLower(last.args[0])) {
+			break
+		}
+	}
+	d.batch(conn, batch...)
+}
+
+// alone tells of a command that Redis refuses in a pipeline.
+func alone(args []string) bool {
+	return len(args) > 1 && strings.EqualFold(args[0], "SCRIPT") && strings.EqualFold(args[1], "DEBUG")
+}
+
+// fitting are commands that may be sent now.
+func (d *dialogue) fitting(conn string) []generated {
+	for {
+		list := d.g.command()
+		if !slices.ContainsFunc(list, func(c generated) bool {
+			// See deliberate: what cannot be part of a transaction.
+			return d.multi[conn] && (strings.EqualFold(c.args[0], "HELLO") || alone(c.args) ||
+				len(c.args) > 1 && strings.EqualFold(c.args[0], "CLIENT") && strings.EqualFold(c.args[1], "REPLY"))
+		}) {
+			return list
+		}
+	}
+}
+
+// batch runs commands and compares what arrives where.
+func (d *dialogue) batch(conn string, batch ...generated) {
+	d.t.Helper()
+	p := d.talker(conn)
+	var request []byte
+	var ours [][]string
+	for _, c := range batch {
+		d.steps++
+		d.last = append(d.last, fmt.Sprintf("%s| %q", conn, c.args))
+		argv := make([][]byte, len(c.args))
+		for i := range c.args {
+			argv[i] = []byte(c.args[i])
+		}
+		d.sent[d.g.names.resolve(argv)]++
+		our, their := slices.Clone(c.args), slices.Clone(c.args)
+		for i, a := range c.args {
+			if other, ok := strings.CutPrefix(a, "@"); ok {
+				ids := d.talker(other).ids
+				our[i], their[i] = ids[0], ids[1]
+			}
+		}
+		ours, request = append(ours, our), append(request, encodeCommand(their)...)
+	}
+	_, err := p.theirs.Write(request)
+	require.NoError(d.t, err)
+	d.control.Do("PING")
+	d.control.Do("PING")
+	d.w.now()
+	reply := string(p.ours.raw(ours...))
+	for _, name := range d.names() {
+		other := d.conns[name]
+		got := other.ours.pushed()
+		if other == p {
+			got = reply + got
+		}
+		for _, p := range d.conns { // numbers of connections are each server's own
+			for _, before := range []string{"redirect\r\n:", "tracking-redir-broken\r\n:"} {
+				got = strings.ReplaceAll(got, before+p.ids[0]+"\r\n", before+p.ids[1]+"\r\n")
+			}
+		}
+		want := readReady(d.t, other.theirs)
+		if got != want && !slices.Equal(inOneOrder(frames(got)), inOneOrder(frames(want))) && (other != p || !d.alike(conn, batch, got, want)) {
+			d.t.Errorf("%q on connection %s; what connection %s hears:\nours:  %q\nRedis: %q", d.last[len(d.last)-len(batch):], conn, name, differing(got, want), differing(want, got))
+		}
+	}
+	d.note(conn, batch)
+	if d.t.Failed() {
+		d.t.FailNow()
+	}
+}
+
+// note keeps what the next comparison has to know.
+func (d *dialogue) note(conn string, batch []generated) {
+	p := d.conns[conn]
+	if p.ours.s.Closing() {
+		_, err := io.Copy(io.Discard, p.theirs)
+		require.NoError(d.t, err)
+		p.ours.e.EndSession(p.ours.s)
+		delete(d.conns, conn)
+		delete(d.multi, conn)
+		delete(d.queued, conn)
+		return
+	}
+	d.multi[conn] = p.ours.s.multi != nil
+	d.queued[conn] = append(d.queued[conn], batch...)
+	if !d.multi[conn] {
+		d.queued[conn] = nil
+	}
+}
+
+// alike compares what one connection got for a batch.
+func (d *dialogue) alike(conn string, batch []generated, ours, theirs string) bool {
+	loose := slices.DeleteFunc(slices.Concat(d.queued[conn], batch), func(c generated) bool { return !c.loose })
+	a, b := frames(ours), frames(theirs)
+	if len(a) != len(b) {
+		return false
+	}
+	if len(batch) == 1 && strings.HasSuffix(strings.ToLower(batch[0].args[0]), "unsubscribe") {
+		return sameSet(withoutCounts(a), withoutCounts(b))
+	}
+	for i := range a {
+		if !alikeReplies(loose, a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// frames splits all that a connection got.
+func frames(raw string) []string {
+	r := bufio.NewReader(strings.NewReader(raw))
+	var list []string
+	for {
+		e, err := resp.ReadRaw(r)
+		if err != nil {
+			return append(list, string(e))
+		}
+		list = append(list, string(e))
+	}
+}
+
+// inOneOrder sorts messages that several patterns of a connection brought: Redis
+// sends them in the order of a table.
+func inOneOrder(list []string) []string {
+	for from := 0; from < len(list); {
+		to := from
+		for to < len(list) && strings.Contains(list[to], "$8\r\npmessage\r\n") {
+			to++
+		}
+		slices.Sort(list[from:to])
+		from = to + 1
+	}
+	return list
+}
+
+// differing are the replies that the other connection did not get at their
+// place.
+func differing(raw, other string) []string {
+	a, b := frames(raw), frames(other)
+	if len(a) != len(b) {
+		return a
+	}
+	return slices.DeleteFunc(a, func(f string) bool {
+		same := f == b[0]
+		b = b[1:]
+		return same
+	})
+}
+
+// withoutCounts takes the counts of what is left from the answers to
+// UNSUBSCRIBE, which say how many, and not which.
+func withoutCounts(list []string) []string {
+	var names, counts []string
+	for _, f := range list {
+		i := strings.LastIndexByte(f, ':')
+		if i < 0 {
+			i = len(f)
+		}
+		names, counts = append(names, f[:i]), append(counts, f[i:])
+	}
+	slices.Sort(names)
+	return append(names, counts...)
+}
+
+// alikeReplies compares two replies, one of which may be to any of the given
+// commands.
+func alikeReplies(loose []generated, ours, theirs string) bool {
+	if ours == theirs {
+		return true
+	}
+	if ours == "" || theirs == "" {
+		return false
+	}
+	if ours[0] == '-' || theirs[0] == '-' {
+		// See deliberate: the limit on values has an error of its own.
+		return strings.HasPrefix(ours, "-SIZE_EXCEEDED ") &&
+			(strings.HasPrefix(theirs, "-ERR string exceeds maximum allowed size (proto-max-bulk-len)") || strings.HasPrefix(theirs, "-ERR bit offset is not an integer or out of range"))
+	}
+	for _, c := range loose {
+		if alikeFor(c.args, ours, theirs) {
+			return true
+		}
+	}
+	a, b := parts(ours), parts(theirs)
+	if len(a) == 0 || len(a) != len(b) || ours[0] != theirs[0] {
+		return false
+	}
+	for i := range a {
+		if !alikeReplies(loose, a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// parts are the elements of an aggregate; none of anything else.
+func parts(raw string) []string {
+	if !strings.ContainsRune("*%~>", rune(raw[0])) {
+		return nil
+	}
+	_, rest, _ := strings.Cut(raw, "\r\n")
+	list := frames(rest)
+	return list[:len(list)-1]
+}
+
+// alikeFor compares two replies to a command of looselyCompared.
+func alikeFor(args []string, ours, theirs string) bool {
+	name := strings.ToLower(args[0])
+	if name == "memory" {
+		return true // ended keys are still there, or are not
+	}
+	if ours[0] != theirs[0] {
+		return false
+	}
+	if name == "pubsub" && len(args) > 1 {
+		name += "|" + strings.ToLower(args[1])
+	}
+	switch name {
+	case "ttl", "expiretime":
+		return near(ours, theirs, 1)
+	case "pttl", "pexpiretime":
+		return near(ours, theirs, 1000)
+	case "randomkey":
+		return !strings.HasPrefix(ours, "$-1") && !strings.HasPrefix(theirs, "$-1")
+	case "keys", "pubsub|channels", "pubsub|shardchannels":
+		return sameSet(parts(ours), parts(theirs))
+	case "scan":
+		a, b := parts(ours), parts(theirs)
+		return len(a) == 2 && len(b) == 2 && (args[1] != "0" || a[0] != b[0] || sameSet(parts(a[1]), parts(b[1])))
+	}
+	return true
+}
+
+// ending makes a key end, and goes on when it has.
+func (d *dialogue) ending(conn string) {
+	d.t.Helper()
+	g := d.g
+	span, at := strconv.Itoa(1+g.rnd.IntN(3)), strconv.FormatInt(time.Now().UnixMilli()+int64(g.rnd.IntN(4)), 10)
+	key := g.key()
+	d.batch(conn, generated{args: pick(&g.generator, []string{"SET", key, g.text(), "PX", span}, []string{"PSETEX", key, span, g.text()}, []string{"PEXPIRE", key, span},
+		[]string{"GETEX", key, "PX", span}, []string{"RESTORE", key, span, sealed("\x00\x01v"), "REPLACE"}, []string{"SET", key, g.text(), "PXAT", at, "GET"},
+		[]string{"PEXPIREAT", key, at}, []string{"GETEX", key, "PXAT", at}, []string{"RESTORE", key, at, sealed("\x00\x01v"), "ABSTTL"},
+		[]string{"EVAL", "return redis.call('set', KEYS[1], 'v', 'px', ARGV[1])", "1", key, span})})
+	for end := time.Now().UnixMilli() + 5; ; {
+		now := parts(d.control.Do("TIME"))
+		if !strings.HasPrefix(now[0], "$10") {
+			d.t.Fatalf("TIME: %q", now)
+		}
+		if time.Now().UnixMilli() > end {
+			return
+		}
+	}
+}
+
+// compareState compares all keys of both databases, their ends, and what is
+// known of subscriptions.
+func (d *dialogue) compareState() {
+	d.t.Helper()
+	c := d.w.dial(d.t, resp.V2)
+	defer func() {
+		require.NoError(d.t, c.theirs.Close())
+		c.ours.e.EndSession(c.ours.s)
+	}()
+	for _, db := range []string{"0", "1"} {
+		c.do(true, "SELECT", db)
+		c.do(true, append([]string{"EXISTS"}, randomKeys...)...)
+		c.do(false, "KEYS", "*")
+		keys := elements(d.t, c.theirs.Do("KEYS", "*"))
+		for _, raw := range keys {
+			key := raw[strings.IndexByte(raw, '\n')+1 : len(raw)-2]
+			c.do(true, "DUMP", key)
+			c.do(false, "PEXPIRETIME", key)
+		}
+		c.do(true, "DBSIZE")
+	}
+	c.do(true, "PUBSUB", "NUMPAT")
+	c.do(true, "PUBSUB", "NUMSUB", "a", "b", "news", "n:1", "")
+	c.do(true, "PUBSUB", "SHARDNUMSUB", "a", "b", "news", "n:1", "")
+}
+
+// end closes all connections, and waits until Redis has forgotten them.
+func (d *dialogue) end() {
+	for _, p := range d.conns {
+		if _, err := p.theirs.Write(encodeCommand([]string{"QUIT"})); err == nil {
+			_, _ = io.Copy(io.Discard, p.theirs)
+		}
+		_ = p.theirs.Close()
+		p.ours.e.EndSession(p.ours.s)
+	}
+	_ = d.control.Close()
+}
