@@ -27,6 +27,7 @@ type treeGenerator struct {
 
 // generated is a command, and whether its reply is compared loosely.
 type generated struct {
+	row   *Command // nil when it was not made from one
 	args  []string
 	loose bool
 }
@@ -71,7 +72,7 @@ func (g *treeGenerator) command() []generated {
 	if row.Name == "watch" {
 		// The keys exist: see deliberate for what WATCH makes of missing ones.
 		a, b := g.key(), g.key()
-		return []generated{{args: []string{"MSET", a, g.text(), b, g.text()}}, {args: []string{"WATCH", a, b}}}
+		return []generated{{args: []string{"MSET", a, g.text(), b, g.text()}}, {row: row, args: []string{"WATCH", a, b}}}
 	}
 	if row.Name == "dbsize" {
 		// Redis forgets the ended keys that its DBSIZE would count.
@@ -100,7 +101,7 @@ func (g *treeGenerator) of(row *Command) generated {
 		}
 	}
 	g.mend(args)
-	return generated{args, loose}
+	return generated{row, args, loose}
 }
 
 // arguments fills in a row's tree. What may be left out at its end comes in

@@ -3,7 +3,6 @@ package commands
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -202,11 +201,7 @@ func (d *dialogue) batch(conn string, batch ...generated) {
 	for _, c := range batch {
 		d.steps++
 		d.last = append(d.last, fmt.Sprintf("%s| %q", conn, c.args))
-		argv := make([][]byte, len(c.args))
-		for i := range c.args {
-			argv[i] = []byte(c.args[i])
-		}
-		d.sent[d.g.names.resolve(argv)]++
+		d.sent[c.row]++
 		our, their := slices.Clone(c.args), slices.Clone(c.args)
 		for i, a := range c.args {
 			if other, ok := strings.CutPrefix(a, "@"); ok {
@@ -248,9 +243,7 @@ func (d *dialogue) batch(conn string, batch ...generated) {
 func (d *dialogue) note(conn string, batch []generated) {
 	p := d.conns[conn]
 	if p.ours.s.Closing() {
-		_, err := io.Copy(io.Discard, p.theirs)
-		require.NoError(d.t, err)
-		p.ours.e.EndSession(p.ours.s)
+		d.hangUp(p)
 		delete(d.conns, conn)
 		delete(d.multi, conn)
 		delete(d.queued, conn)
@@ -456,11 +449,16 @@ func (d *dialogue) compareState() {
 // end closes all connections, and waits until Redis has forgotten them.
 func (d *dialogue) end() {
 	for _, p := range d.conns {
-		if _, err := p.theirs.Write(encodeCommand([]string{"QUIT"})); err == nil {
-			_, _ = io.Copy(io.Discard, p.theirs)
-		}
-		_ = p.theirs.Close()
-		p.ours.e.EndSession(p.ours.s)
+		d.hangUp(p)
 	}
 	_ = d.control.Close()
+}
+
+// hangUp closes a connection, and waits until Redis has seen it.
+func (d *dialogue) hangUp(p *talker) {
+	_ = p.theirs.Close()
+	p.ours.e.EndSession(p.ours.s)
+	for range 3 {
+		d.control.Do("PING")
+	}
 }
