@@ -267,3 +267,13 @@ func TestDroppedRepliesLeaveMessages(t *testing.T) {
 	out.DropReplies(0)
 	require.Equal(t, "$3\r\none\r\n$3\r\ntwo\r\n", string(out.Bytes()))
 }
+
+// CLIENT KILL "" means no address, and not any.
+func TestKillWithAnEmptyAddress(t *testing.T) {
+	h := newHarness(t)
+	c, other := h.open(), h.open()
+	for _, args := range [][]string{{"CLIENT", "KILL", ""}, {"CLIENT", "KILL", "ADDR", ""}, {"CLIENT", "KILL", "LADDR", "", "SKIPME", "no"}} {
+		require.NotContains(t, []string{"+OK\r\n", ":1\r\n", ":2\r\n"}, c.do(args...), "%q", args)
+	}
+	require.False(t, c.s.Closing() || other.s.Closing())
+}

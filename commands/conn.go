@@ -142,7 +142,7 @@ func runPing(c *Call) error {
 		return errArity(c.Cmd)
 	}
 	switch {
-	case c.Session.subs.total > 0 && c.Out.Proto() == resp.V2: // in the shape of a message
+	case c.Session.subs.total > 0 && c.Out.Proto() == resp.V2 && c.run.outer == nil: // in the shape of a message
 		c.Out.Array(2)
 		c.Out.BulkString("pong")
 		if c.argc() == 2 {

@@ -1,11 +1,15 @@
 package commands
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/storage/bunt"
+	"github.com/cubbykv/cubby/storage/storetest"
 )
 
 // The replays cannot wait for a key to end; these tests move the clock.
@@ -80,4 +84,19 @@ func TestATransactionHasOneTime(t *testing.T) {
 	c.run("SET k v PX 5", "MULTI", "PTTL k", "SET l v PX 5", "PTTL l")
 	h.clock.Advance(4 * time.Millisecond)
 	require.Equal(t, "*3\r\n:1\r\n+OK\r\n:5", c.run("EXEC"))
+}
+
+// A key that was to end with time itself ends when it is told to.
+func TestAnEndMovesBackFromTheEndOfTime(t *testing.T) {
+	clock := storetest.NewClock()
+	store, err := bunt.Open(bunt.Options{Dir: t.TempDir(), Clock: clock.Now, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	c := newHarnessOn(t, store, clock).open()
+	c.do("SET", "k", "v")
+	c.do("PEXPIREAT", "k", "9223372036854775807")
+	c.do("SET", "k", "v", "PX", "5")
+	require.Equal(t, ":1\r\n", c.do("DBSIZE"))
+	clock.Set(clock.Now() + 10)
+	require.Equal(t, ":0\r\n", c.do("DBSIZE"))
 }

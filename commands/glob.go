@@ -101,8 +101,12 @@ func parseCharClass(pattern string) (class charClass, width int) {
 	return class, i
 }
 
-// match tells whether all of s fits the pattern.
+// match tells whether all of s fits the pattern. Nothing but the empty pattern
+// fits the empty string, not even *.
 func (g *glob) match(s string) bool {
+	if s == "" {
+		return len(g.elements) == 0
+	}
 	e, i := 0, 0
 	starE, starI := -1, 0
 	for i < len(s) {

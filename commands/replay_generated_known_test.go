@@ -38,6 +38,7 @@ var looselyCompared = map[string]string{
 	"pexpiretime":             "the moment",
 	"object|encoding":         "what the value would have after SET",
 	"object|idletime":         "counts from the last write",
+	"object|refcount":         "small numbers are shared or not by what made them",
 	"memory|usage":            "each server's own",
 	"memory|help":             "lists what there is",
 	"client|id":               "numbers are each server's own",

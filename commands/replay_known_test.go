@@ -122,6 +122,9 @@ var deliberate = []struct {
 	EVAL "cjson.encode_max_depth(3)" 0
 	EVAL "return cjson.encode_max_depth()" 0`,
 		":1000\r\n", ":3\r\n"},
+	{`scripts do not call what only the admin may run
+	EVAL "return redis.call('slowlog','len')" 0`,
+		"-ERR This Redis command is not allowed from script script: 55195e46d2beea5bc164d5ff03e2999bdbc32e3f, on @user_script:1.\r\n", ":0\r\n"},
 	{`there is no debugger
 	SCRIPT DEBUG SYNC`,
 		"-ERR there is no script debugger\r\n", "+OK\r\n"},

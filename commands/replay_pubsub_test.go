@@ -83,6 +83,7 @@ var pubsubScripts = []string{
 	`the empty name
 	b| SUBSCRIBE ""
 	b| PSUBSCRIBE ""
+	c| PSUBSCRIBE * ** ?
 	PUBLISH "" x
 	PUBSUB CHANNELS
 	b| UNSUBSCRIBE ""

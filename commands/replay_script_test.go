@@ -27,6 +27,10 @@ func scriptScripts() []string {
 		EVAL "return {KEYS[1],ARGV[1]}" 0 x
 		EVALSHA
 		EVALSHA abc 0
+		EVALSHA abc x
+		EVALSHA abc 5
+		EVAL_RO "return redis.call('publish','a','b')" 0
+		EVAL_RO "return redis.pcall('spublish','a','b')" 0
 		EVALSHA ABCDEF0123456789ABCDEF0123456789ABCDEF01 0
 		EVALSHA ABCDEF0123456789ABCDEF0123456789ABCDEF01 x
 		EVALSHA_RO abc 0

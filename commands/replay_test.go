@@ -55,10 +55,13 @@ func (w *twins) dial(t *testing.T, proto int) *twin {
 
 func (w *twins) flush(t *testing.T) {
 	t.Helper()
-	require.Equal(t, "+OK\r\n", w.redis.Dial(t).Do("FLUSHALL"))
+	theirs := w.redis.Dial(t)
+	require.Equal(t, "+OK\r\n", theirs.Do("FLUSHALL"))
+	require.NoError(t, theirs.Close())
 	c := w.h.connect()
 	c.t = t
 	require.Equal(t, "+OK\r\n", c.do("FLUSHALL"))
+	c.e.EndSession(c.s)
 }
 
 // twin is one connection to each.

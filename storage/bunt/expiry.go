@@ -88,7 +88,7 @@ func (b *dueBlock) counts(ks *keyspace, e due, by int) {
 	case end == e.at:
 		b.exact += by
 		b.bytes += int64(by) * ks.size(e.slot)
-	case end < e.at+lead:
+	case end-e.at < lead: // e.at+lead may be beyond the end of time
 		b.short += by
 	}
 }
@@ -111,7 +111,7 @@ func (c *calendar) enter(ks *keyspace, slot uint32) {
 		return
 	}
 	e := b.entries[pos]
-	later := end >= e.at+lead || end > e.at && e.at >= ks.updated(slot)+2*lead
+	later := end-e.at >= lead || end > e.at && e.at >= ks.updated(slot)+2*lead
 	if end == e.at || later {
 		b.counts(ks, e, 1)
 		return
@@ -261,7 +261,7 @@ func (b *dueBlock) order(ks *keyspace) {
 func (c *calendar) refile(ks *keyspace, b *dueBlock, now int64) bool {
 	var late []uint32
 	for _, e := range b.entries {
-		if end := ks.expiry(e.slot); end != e.at && (e.at <= now || end < e.at+lead && e.at <= now+lead) {
+		if end := ks.expiry(e.slot); end != e.at && (e.at <= now || end-e.at < lead && e.at <= now+lead) {
 			late = append(late, e.slot)
 		}
 	}
@@ -325,7 +325,7 @@ func (c *calendar) expired(ks *keyspace, now int64) (keys, bytes int64) {
 		}
 		keys += int64(b.exact)
 		bytes += b.bytes
-		if b.short > 0 || b.exact < len(b.entries) && b.min+lead <= now {
+		if b.short > 0 || b.exact < len(b.entries) && b.min <= now-lead {
 			for _, e := range b.entries { // the sweeper is late
 				if e.at != ks.expiry(e.slot) {
 					note(e)
