@@ -255,6 +255,29 @@ func (b *dueBlock) order(ks *keyspace) {
 	b.ordered = true
 }
 
+// lateBlocks bounds how many blocks catchUp looks through.
+const lateBlocks = 8
+
+// catchUp does some of what a sweeper that is late has left: it files anew what
+// is deferred in due blocks. Each count has to look through those, so a writer
+// who keeps the lock from the sweeper would otherwise pay for it ever more.
+func (c *calendar) catchUp(ks *keyspace, now int64) {
+	var late [lateBlocks]*dueBlock
+	n := 0
+	for _, b := range c.blocks {
+		if b.min > now-lead && len(b.entries) > 0 || n == lateBlocks {
+			break
+		}
+		if b.max <= now && b.exact < len(b.entries) {
+			late[n] = b
+			n++
+		}
+	}
+	for _, b := range late[:n] {
+		c.refile(ks, b, now)
+	}
+}
+
 // refile moves the deferred entries of a block whose time has come, or comes
 // soon for the short ones. All together: one by one, the block would have to be
 // ordered for each.

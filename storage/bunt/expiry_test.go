@@ -115,3 +115,41 @@ func BenchmarkCalendarCount(b *testing.B) {
 		ks.ends.expired(ks, 2999)
 	}
 }
+
+// Keys whose end was moved past the time they are filed under, and a sweeper
+// that does not come: counting stays exact and becomes cheap by itself.
+func TestCalendarCatchesUp(t *testing.T) {
+	const keys, hour = 50_000, 3_600_000
+	ks := newKeyspace(maphash.MakeSeed())
+	now := int64(1_000_000)
+	slots := make([]uint32, keys)
+	for i := range slots {
+		key := fmt.Sprintf("k%d", i)
+		slots[i] = ks.add(ks.hash(key), ks.record(key, "v", now, now+10_000+int64(i%3000), 1))
+	}
+	for i, slot := range slots {
+		end := now + hour
+		if i%10 == 0 {
+			end = now + 20_000 // moved, and over as well
+		}
+		ks.discard(ks.replace(slot, ks.record(strings.Clone(ks.key(slot)), "v", now, end, 2)))
+	}
+	now += 60_000
+	deferred := func() (n int) {
+		for _, b := range ks.ends.blocks {
+			if b.max <= now {
+				n += len(b.entries) - b.exact
+			}
+		}
+		return n
+	}
+	require.Greater(t, deferred(), keys/2, "or the test shows nothing")
+	for calls := 0; deferred() > 0; calls++ {
+		require.Less(t, calls, keys/blockEntries*4, "each call does its part")
+		ended, _ := ks.ends.expired(ks, now)
+		require.EqualValues(t, keys/10, ended)
+		ks.ends.catchUp(ks, now)
+	}
+	ended, _ := ks.ends.expired(ks, now)
+	require.EqualValues(t, keys/10, ended)
+}

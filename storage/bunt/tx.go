@@ -183,6 +183,9 @@ func (t *tx) Random() (string, error) {
 
 func (t *tx) Usage() storage.Usage {
 	ks := t.sp.ks
+	if t.writable {
+		ks.ends.catchUp(ks, t.now)
+	}
 	keys, bytes := ks.ends.expired(ks, t.now)
 	return storage.Usage{Keys: int64(ks.count) - keys, Bytes: ks.bytes - bytes}
 }
