@@ -76,11 +76,7 @@ func (c *conn) serve(cmd redcon.Command) bool {
 		}
 		todo = todo[n:]
 	}
-	if cap(c.batch) > keptRequests {
-		c.batch = nil
-	} else {
-		clear(c.batch) // the arguments belong to the engine
-	}
+	c.batch = emptied(c.batch)
 	return !c.peer.closing()
 }
 
@@ -96,7 +92,7 @@ func (c *conn) answer(batch []commands.Request) int {
 	c.peer.waitTurn(c.ctx, batch) // messages are sent meanwhile
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	n := c.run(batch)
+	n := runBatch(c.ctx, c.peer, c.log, batch, &c.out)
 	if c.out.Overflowed() {
 		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
@@ -112,27 +108,44 @@ func (c *conn) answer(batch []commands.Request) int {
 	return n
 }
 
-// run leaves in out the replies to commands from the front of batch, and
+// emptied lets go of a batch that is done and keeps its memory for the next.
+func emptied(batch []commands.Request) []commands.Request {
+	if cap(batch) > keptRequests {
+		return nil
+	}
+	clear(batch)
+	return batch[:0]
+}
+
+// runBatch leaves in out the replies to commands from the front of batch, and
 // returns how many were run.
-func (c *conn) run(batch []commands.Request) (n int) {
+func runBatch(ctx context.Context, p peer, log logger, batch []commands.Request, out *resp.Writer) (n int) {
 	defer func() {
 		if v := recover(); v != nil {
-			// A fault of ours, and no telling which of these were run: none of
-			// them has an answer yet, so each gets this one.
-			c.log.panicked("answering", v)
-			c.out.Reset()
-			for range batch {
-				c.out.Error(errPanic.Error())
-			}
-			n = len(batch)
+			n = answerPanic(log, v, batch, out)
 		}
 	}()
-	n, seq := c.peer.do(c.ctx, batch, &c.out)
-	if err := c.peer.wait(c.ctx, seq); err != nil {
-		c.out.Reset()
-		c.peer.fail(n, waitError(err), &c.out)
-	}
+	n, seq := p.do(ctx, batch, out)
+	vouch(ctx, p, n, seq, out)
 	return n
 }
 
-func waitError(err error) error { return fmt.Errorf("waiting for the store: %w", err) }
+// answerPanic answers a whole batch after a fault of ours. There is no telling
+// which of its commands were run: none has an answer yet, so each gets this one.
+func answerPanic(log logger, v any, batch []commands.Request, out *resp.Writer) int {
+	log.panicked("answering", v)
+	out.Reset()
+	for range batch {
+		out.Error(errPanic.Error())
+	}
+	return len(batch)
+}
+
+// vouch waits until the replies to n commands may be sent, or puts errors in
+// their place.
+func vouch(ctx context.Context, p peer, n int, seq storage.Seq, out *resp.Writer) {
+	if err := p.wait(ctx, seq); err != nil {
+		out.Reset()
+		p.fail(n, fmt.Errorf("waiting for the store: %w", err), out)
+	}
+}

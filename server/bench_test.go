@@ -62,11 +62,10 @@ func BenchmarkGuard(b *testing.B) {
 			in := strings.Repeat(command("SET", "key:000000001", strings.Repeat("v", 64)), pipeline)
 			lim := bounds{request: 1 << 20, bulk: 1 << 20, signedIn: true}
 			var batch []commands.Request
-			var args [][]byte
 			b.ReportAllocs()
 			for n := 0; n < b.N; n += pipeline {
 				g.arrived(copy(g.space(), in))
-				if batch, args = g.inPlace(batch[:0], args, lim); len(batch) != pipeline {
+				if batch = g.rest(batch[:0], lim); len(batch) != pipeline {
 					b.Fatal(len(batch))
 				}
 			}

@@ -84,12 +84,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		if f := c.guard.fault; f != "" {
-			if reply := f.reply(); reply != nil {
-				c.log.debug("protocol error", "error", string(f))
+			if reply := c.log.breach(f); reply != nil {
 				_ = c.send(reply)
 				c.polite = true
-			} else {
-				c.log.warn("closing a connection that speaks another protocol: possibly an attack by a web page", "got", string(f))
 			}
 			return 0, io.EOF
 		}

@@ -26,7 +26,7 @@ type feeder struct {
 // how many bytes that was; 0 when no frame is whole.
 //
 // Only one frame is handed over at a time. What has arrived behind it is taken
-// by rest, with fewer allocations than redcon makes; and before sign-in it
+// by rest, without the allocations that redcon makes; and before sign-in it
 // must not be looked at until the command has run, because that may be AUTH.
 func (g *guard) feed(p []byte, b bounds) int {
 	if g.window == redconWindow {
@@ -42,7 +42,7 @@ func (g *guard) feed(p []byte, b bounds) int {
 		g.consume()
 	} else {
 		n = copy(p, placeholder)
-		g.held, g.aside = g.take(&arena{}, b), true
+		g.held, g.aside = g.take(b), true
 	}
 	// A remnant that not even a placeholder fits in is filled with line breaks, which
 	// redcon passes over.
@@ -65,52 +65,12 @@ func (g *guard) restore(cmd redcon.Command) commands.Request {
 	return r
 }
 
-// inPlace appends the whole frames that have arrived as requests whose arguments
-// stay in the guard's buffer: they are gone when the next bytes are read into
-// it. args is memory for lists of arguments, which it returns for the next time.
-// Before sign-in it takes one frame: what may follow depends on whether that was
-// AUTH.
-func (g *guard) inPlace(batch []commands.Request, args [][]byte, b bounds) ([]commands.Request, [][]byte) {
-	args = args[:0]
-	for g.next(b) {
-		r := commands.Request{Refusal: g.refused(b)}
-		switch {
-		case g.inline != nil:
-			r.Argv = g.inline
-		case g.tooLarge:
-			r.Argv = [][]byte{g.name}
-		default:
-			from := len(args)
-			for i := range g.marks {
-				args = append(args, g.argument(i))
-			}
-			r.Argv = args[from:len(args):len(args)]
-		}
-		batch = append(batch, r)
-		g.consume()
-		if !b.signedIn {
-			break
-		}
-	}
-	return batch, args
-}
-
-// rest appends the whole frames that have arrived behind the one that redcon
-// was given.
+// rest appends the whole frames that have arrived behind the first one of a
+// batch. Before sign-in there is none: what may follow depends on whether the
+// first was AUTH.
 func (g *guard) rest(batch []commands.Request, b bounds) []commands.Request {
-	if !b.signedIn || g.pending() == 0 {
-		return batch
-	}
-	// Arguments are shorter than their frames, and rarely under 32 bytes with
-	// all that stands around them.
-	n := min(g.pending(), busyBuffer)
-	var a arena
-	for g.next(b) {
-		if a.bytes == nil {
-			a.bytes = make([]byte, 0, n)
-			a.args = make([][]byte, 0, n/32+4)
-		}
-		batch = append(batch, g.take(&a, b))
+	for b.signedIn && g.next(b) {
+		batch = append(batch, g.take(b))
 	}
 	return batch
 }

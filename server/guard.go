@@ -21,15 +21,20 @@ var busyBuffers = sync.Pool{New: func() any { return new([busyBuffer]byte) }}
 // memory is bounded by the largest request allowed plus busyBuffer.
 type guard struct {
 	parser
-	calm int // small reads in a row
+	args [][]byte // of the requests taken since the last read
+	calm int      // small reads in a row
 
 	feeder
 }
 
 func newGuard() *guard { return &guard{parser: newParser()} }
 
-// space returns where the next bytes from the socket belong, never empty.
+// space returns where the next bytes from the socket belong, never empty. All
+// requests that were taken have been run by then.
 func (g *guard) space() []byte {
+	if g.args = g.args[:0]; cap(g.args) > keptArgs {
+		g.args = nil
+	}
 	switch {
 	case g.start == g.end:
 		g.rewind()
@@ -141,74 +146,30 @@ func recycle(buf []byte) {
 // release gives the buffer back at the end of the connection.
 func (g *guard) release() {
 	recycle(g.buf)
-	g.parser = newParser()
+	g.parser, g.args = newParser(), nil
 }
 
-// arena keeps the arguments of a batch together, so that a pipeline costs a
-// few allocations and not a few for each command.
-type arena struct {
-	bytes []byte
-	args  [][]byte
-}
-
-// copy returns a copy of b.
-func (a *arena) copy(b []byte) []byte {
-	if cap(a.bytes)-len(a.bytes) < len(b) {
-		a.bytes = make([]byte, 0, len(b))
-	}
-	from := len(a.bytes)
-	a.bytes = append(a.bytes, b...)
-	return a.bytes[from:len(a.bytes):len(a.bytes)]
-}
-
-// list returns n empty slots for arguments.
-func (a *arena) list(n int) [][]byte {
-	if cap(a.args)-len(a.args) < n {
-		a.args = make([][]byte, 0, max(n, min(4*len(a.args), 1024)))
-	}
-	from := len(a.args)
-	a.args = a.args[:from+n]
-	return a.args[from : from+n : from+n]
-}
+// keptArgs bounds the memory for lists of arguments that a connection keeps.
+const keptArgs = 4 << 10
 
 // take turns the whole frame at hand into a Request and goes on to the next.
-func (g *guard) take(a *arena, b bounds) commands.Request {
+// The arguments stay where they are: the next bytes are read over them.
+func (g *guard) take(b bounds) commands.Request {
 	r := commands.Request{Refusal: g.refused(b)}
 	switch {
 	case g.inline != nil:
 		r.Argv = g.inline
 	case g.tooLarge:
 		r.Argv = [][]byte{g.name}
-	case g.pos-g.start > len(g.buf)/2 && g.pos-g.start > busyBuffer/2:
-		r.Argv = g.giveAway()
-		return r
 	default:
-		r.Argv = a.list(len(g.marks))
-		for i := range r.Argv {
-			r.Argv[i] = a.copy(g.argument(i))
+		from := len(g.args)
+		for i := range g.marks {
+			g.args = append(g.args, g.argument(i))
 		}
+		r.Argv = g.args[from:len(g.args):len(g.args)]
 	}
 	g.consume()
 	return r
-}
-
-// giveAway hands the buffer over together with the large frame in it, which
-// spares a copy, and goes on with another one.
-func (g *guard) giveAway() [][]byte {
-	argv := make([][]byte, len(g.marks))
-	for i := range argv {
-		argv[i] = g.argument(i)
-	}
-	g.consume()
-	rest := g.buf[g.start:g.end]
-	if len(rest) <= quietBuffer/2 {
-		g.buf = make([]byte, quietBuffer)
-	} else {
-		g.buf = make([]byte, max(busyBuffer, len(rest)+wornRoom))
-	}
-	copy(g.buf, rest)
-	g.shift()
-	return argv
 }
 
 // pending counts the bytes that arrived and were not taken yet.

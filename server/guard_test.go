@@ -84,7 +84,7 @@ func TestGiveUpLargeFrame(t *testing.T) {
 			rest = rest[n:]
 			g.arrived(n)
 			for g.next(lim) {
-				r := g.take(&arena{}, lim)
+				r := g.take(lim)
 				got = append(got, fmt.Sprintf("%q %v", r.Argv, r.Refusal))
 			}
 			require.LessOrEqual(t, cap(g.buf), busyBuffer)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -110,7 +111,7 @@ func (p *fakePeer) one(ctx context.Context, r commands.Request, out *resp.Writer
 	case name == "COUNT":
 		out.Int(int64(len(argv)))
 	case name == "SET" && len(argv) == 3:
-		p.values[string(argv[1])] = argv[2]
+		p.values[string(argv[1])] = bytes.Clone(argv[2])
 		out.Status("OK")
 	case name == "GET" && len(argv) == 2:
 		if v, ok := p.values[string(argv[1])]; ok {
@@ -225,6 +226,24 @@ func (d *door) peer(n int) *fakePeer {
 			p = d.peers[n]
 		}
 		return p != nil
+	})
+	return p
+}
+
+// hanging returns the session that runs HANG, once there is one.
+func (d *door) hanging() *fakePeer {
+	var p *fakePeer
+	eventually(d.t, func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, p = range d.peers {
+			select {
+			case <-p.hanging:
+				return true
+			default:
+			}
+		}
+		return false
 	})
 	return p
 }

@@ -179,6 +179,7 @@ func TestMemoryBounds(t *testing.T) {
 			require.LessOrEqual(t, max(largest, cap(c.guard.buf)), 2*o.MaxRequestBytes+busyBuffer)
 			require.LessOrEqual(t, cap(c.guard.marks), 2*o.MaxRequestBytes/len("$0\r\n\r\n"))
 			require.LessOrEqual(t, cap(c.batch), keptRequests)
+			require.LessOrEqual(t, cap(c.guard.args), keptArgs)
 			require.Equal(t, redconWindow, redconBuffer(rd))
 		}
 	}

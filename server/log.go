@@ -22,3 +22,15 @@ func (l logger) warn(msg string, args ...any)  { l.Warn(msg, append(args, l.remo
 func (l logger) panicked(doing string, v any) {
 	l.Error("panic while "+doing, "panic", v, "stack", string(debug.Stack()), l.remote())
 }
+
+// breach notes a breach of the protocol and returns the reply to it, nil for
+// none.
+func (l logger) breach(f fault) []byte {
+	reply := f.reply()
+	if reply == nil {
+		l.warn("closing a connection that speaks another protocol: possibly an attack by a web page", "got", string(f))
+	} else {
+		l.debug("protocol error", "error", string(f))
+	}
+	return reply
+}

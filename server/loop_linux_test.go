@@ -46,19 +46,7 @@ func TestLoopGoesOnBesideASlowCommand(t *testing.T) {
 	slow.say(command("ECHO", "1") + command("HANG") + command("ECHO", "2") + command("ECHO", "3"))
 	slow.hears(bulk("1"))
 	slow.say(command("ECHO", "4"))
-	var p *fakePeer
-	eventually(t, func() bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		for _, p = range d.peers {
-			select {
-			case <-p.hanging:
-				return true
-			default:
-			}
-		}
-		return false
-	})
+	p := d.hanging()
 	for range 10 {
 		quick.say(command("PING"))
 		quick.hears("+PONG\r\n")

@@ -29,7 +29,6 @@ type loopConn struct {
 	guard  *guard
 
 	batch []commands.Request
-	args  [][]byte           // the arguments of batch, which stand in guard's buffer
 	todo  []commands.Request // of batch, not run yet
 	out   resp.Writer
 	sent  int         // bytes of out that the system took
@@ -127,9 +126,14 @@ func (c *loopConn) bounds() bounds { return c.loop.server.bounds(c.peer) }
 
 // gather collects the whole frames that have arrived.
 func (c *loopConn) gather() bool {
-	c.batch, c.args = c.guard.inPlace(c.batch[:0], c.args, c.bounds())
+	b := c.bounds()
+	if !c.guard.next(b) {
+		return false
+	}
+	c.batch = append(c.batch[:0], c.guard.take(b))
+	c.batch = c.guard.rest(c.batch, b)
 	c.todo = c.batch
-	return len(c.todo) > 0
+	return true
 }
 
 // fill reads what the client has sent, and tells whether that was anything.
@@ -177,20 +181,10 @@ func (c *loopConn) done(n int, seq storage.Seq) {
 func (c *loopConn) tryRun() (n int, seq storage.Seq, wait bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			n, seq, wait = c.panicked(v), 0, false
+			n, seq, wait = answerPanic(c.log, v, c.todo, &c.out), 0, false
 		}
 	}()
 	return c.peer.tryDo(c.ctx, c.todo, &c.out)
-}
-
-// panicked answers all of todo: there is no telling which of them were run.
-func (c *loopConn) panicked(v any) int {
-	c.log.panicked("answering", v)
-	c.out.Reset()
-	for range c.todo {
-		c.out.Error(errPanic.Error())
-	}
-	return len(c.todo)
 }
 
 // leave lets a goroutine run todo, whose first command may have to wait.
@@ -198,23 +192,9 @@ func (c *loopConn) leave() {
 	c.away = true
 	c.loop.away++
 	go func() {
-		n := c.runAway()
+		n := runBatch(c.ctx, c.peer, c.log, c.todo, &c.out)
 		c.loop.post(func() { c.back(n) })
 	}()
-}
-
-func (c *loopConn) runAway() (n int) {
-	defer func() {
-		if v := recover(); v != nil {
-			n = c.panicked(v)
-		}
-	}()
-	n, seq := c.peer.do(c.ctx, c.todo, &c.out)
-	if err := c.peer.wait(c.ctx, seq); err != nil {
-		c.out.Reset()
-		c.peer.fail(n, waitError(err), &c.out)
-	}
-	return n
 }
 
 // back returns a connection to its loop.
@@ -246,22 +226,16 @@ func (c *loopConn) said() {
 
 // release lets go of a batch that is done.
 func (c *loopConn) release() {
-	clear(c.batch)
-	if cap(c.batch) > keptRequests {
-		c.batch, c.args = nil, nil
-	}
-	c.todo = nil
+	c.batch, c.todo = emptied(c.batch), nil
 }
 
 // breach answers a breach of the protocol and hangs up.
 func (c *loopConn) breach(f fault) {
-	reply := f.reply()
+	reply := c.log.breach(f)
 	if reply == nil {
-		c.log.warn("closing a connection that speaks another protocol: possibly an attack by a web page", "got", string(f))
 		c.close()
 		return
 	}
-	c.log.debug("protocol error", "error", string(f))
 	c.out.Raw(reply)
 	c.leaving, c.replying = true, true
 	c.flush()
@@ -325,7 +299,7 @@ func (c *loopConn) close() {
 	_ = unix.Close(c.fd)
 	c.endSession()
 	c.guard.release()
-	c.todo, c.batch, c.args, c.out = nil, nil, nil, resp.Writer{}
+	c.todo, c.batch, c.out = nil, nil, resp.Writer{}
 	c.loop.load.Add(-1)
 	c.loop.server.forget(c)
 }

@@ -12,10 +12,7 @@ import (
 // vouch asks the store for this connection alone, after somebody's wait
 // failed, and puts errors in the place of replies that it does not vouch for.
 func (c *loopConn) vouch() {
-	if err := c.peer.wait(c.ctx, c.seq); err != nil {
-		c.out.Reset()
-		c.peer.fail(c.ran, waitError(err), &c.out)
-	}
+	vouch(c.ctx, c.peer, c.ran, c.seq, &c.out)
 }
 
 // push is commands.SessionOptions.Push.
@@ -32,13 +29,7 @@ func (c *loopConn) push(msg []byte, after storage.Seq) {
 
 // takePushed is commands.SessionOptions.TakePushed. While a batch runs, out
 // holds nothing that was pushed.
-func (c *loopConn) takePushed(out *resp.Writer) (last storage.Seq) {
-	c.box.each(func(msg []byte, after storage.Seq) {
-		out.RawPush(msg)
-		last = max(last, after)
-	})
-	return last
-}
+func (c *loopConn) takePushed(out *resp.Writer) storage.Seq { return c.box.takeAll(out) }
 
 // messages leaves some of what was pushed to settle, and tells whether there
 // was any.

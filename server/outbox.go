@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -93,14 +94,17 @@ func (o *outbox) take(dst []byte, upTo storage.Seq, most int) []byte {
 	return dst
 }
 
-// each calls yield with all messages, the oldest first, and forgets them.
-func (o *outbox) each(yield func(msg []byte, after storage.Seq)) {
+// takeAll appends all messages to out, the oldest first, forgets them, and
+// returns the greatest of what has to be waited for.
+func (o *outbox) takeAll(out *resp.Writer) (last storage.Seq) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range o.queue {
-		yield(o.queue[i].msg, o.queue[i].after)
+		out.RawPush(o.queue[i].msg)
+		last = max(last, o.queue[i].after)
 	}
 	o.forget(len(o.queue))
+	return last
 }
 
 // skip forgets the oldest message if its number is still this one.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -35,9 +36,9 @@ func TestOutboxTakesInPortions(t *testing.T) {
 		o.push(make([]byte, 10), 0, BufferLimit{}, time.Now)
 	}
 	require.Len(t, o.take(nil, 0, 25), 30)
-	seen := 0
-	o.each(func(msg []byte, _ storage.Seq) { seen += len(msg) })
-	require.Equal(t, 70, seen)
+	var out resp.Writer
+	o.takeAll(&out)
+	require.Equal(t, 70, out.Len())
 	require.Zero(t, o.bytes)
 }
 

@@ -40,13 +40,7 @@ func (c *conn) push(msg []byte, after storage.Seq) {
 
 // takePushed is commands.SessionOptions.TakePushed. The connection's turn to
 // write is held while it runs, so nothing is half sent.
-func (c *conn) takePushed(out *resp.Writer) (last storage.Seq) {
-	c.pusher.box.each(func(msg []byte, after storage.Seq) {
-		out.RawPush(msg)
-		last = max(last, after)
-	})
-	return last
-}
+func (c *conn) takePushed(out *resp.Writer) storage.Seq { return c.pusher.box.takeAll(out) }
 
 // sendPushed sends messages until the connection ends.
 func (c *conn) sendPushed() {

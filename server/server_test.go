@@ -122,19 +122,7 @@ func TestShutdownDrains(t *testing.T) {
 	partial.say("PING\r\n*2\r\n$4\r\nEC")
 	partial.hears("+PONG\r\n")
 	working.say("HANG\r\n")
-	var p *fakePeer
-	eventually(t, func() bool {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		for _, p = range d.peers {
-			select {
-			case <-p.hanging:
-				return true
-			default:
-			}
-		}
-		return false
-	})
+	p := d.hanging()
 
 	down := make(chan error, 1)
 	go func() { down <- d.Shutdown(context.Background()) }()
