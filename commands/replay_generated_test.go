@@ -230,37 +230,14 @@ func (d *dialogue) batch(conn string, batch ...generated) {
 		d.steps++
 		d.last = append(d.last, fmt.Sprintf("%s| %q", conn, c.args))
 		d.sent[c.row]++
-		our, their := slices.Clone(c.args), slices.Clone(c.args)
-		for i, a := range c.args {
-			if other, ok := strings.CutPrefix(a, "@"); ok {
-				ids := d.talker(other).ids
-				our[i], their[i] = ids[0], ids[1]
-			}
-		}
+		our, their := d.addressed(c.args)
 		ours, request = append(ours, our), append(request, encodeCommand(their)...)
 	}
-	_, err := p.theirs.Write(request)
-	require.NoError(d.t, err)
-	d.control.Do("PING")
-	d.control.Do("PING")
-	d.w.now()
-	reply := string(p.ours.raw(ours...))
-	for _, name := range d.names() {
-		other := d.conns[name]
-		got := other.ours.pushed()
-		if other == p {
-			got = reply + got
-		}
-		for _, p := range d.conns { // numbers of connections are each server's own
-			for _, before := range []string{"redirect\r\n:", "tracking-redir-broken\r\n:"} {
-				got = strings.ReplaceAll(got, before+p.ids[0]+"\r\n", before+p.ids[1]+"\r\n")
-			}
-		}
-		want := readReady(d.t, other.theirs)
+	d.exchange(p, ours, request, func(name string, other *talker, got, want string) {
 		if got != want && !slices.Equal(inOneOrder(frames(got)), inOneOrder(frames(want))) && (other != p || !d.alike(conn, batch, got, want)) {
 			d.t.Errorf("%q on connection %s; what connection %s hears:\nours:  %q\nRedis: %q", d.last[len(d.last)-len(batch):], conn, name, differing(got, want), differing(want, got))
 		}
-	}
+	})
 	d.note(conn, batch)
 	if d.t.Failed() {
 		d.t.FailNow()

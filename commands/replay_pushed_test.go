@@ -56,28 +56,42 @@ func (c *conversation) talker(name string) *talker {
 	return c.conns[name]
 }
 
-// say runs one command and compares what arrives where. An argument "@b"
-// stands for the number of connection b.
+// say runs one command and compares what arrives where.
 func (c *conversation) say(s step) {
 	c.t.Helper()
 	p := c.talker(s.conn)
-	var ours, theirs []string
-	for _, a := range s.args {
+	ours, theirs := c.addressed(s.args)
+	c.exchange(p, [][]string{ours}, encodeCommand(theirs), func(name string, _ *talker, got, want string) {
+		c.t.Helper()
+		require.Equal(c.t, want, got, "%q on connection %q; what connection %q hears", s.args, s.conn, name)
+	})
+}
+
+// addressed returns a command as each server gets it: an argument "@b" stands
+// for the number of connection b.
+func (c *conversation) addressed(args []string) (ours, theirs []string) {
+	ours, theirs = slices.Clone(args), slices.Clone(args)
+	for i, a := range args {
 		if other, ok := strings.CutPrefix(a, "@"); ok {
 			ids := c.talker(other).ids
-			ours, theirs = append(ours, ids[0]), append(theirs, ids[1])
-			continue
+			ours[i], theirs[i] = ids[0], ids[1]
 		}
-		ours, theirs = append(ours, a), append(theirs, a)
 	}
-	_, err := p.theirs.Write(encodeCommand(theirs))
+	return ours, theirs
+}
+
+// exchange sends the same commands to both servers and hands to compare what
+// then arrives on each connection.
+func (c *conversation) exchange(p *talker, ours [][]string, theirs []byte, compare func(name string, other *talker, got, want string)) {
+	c.t.Helper()
+	_, err := p.theirs.Write(theirs)
 	require.NoError(c.t, err)
 	// Redis answers in the order in which it was asked, and writes all it has to
 	// say before it reads again.
 	c.control.Do("PING")
 	c.control.Do("PING")
 	c.w.now()
-	reply := string(p.ours.raw(ours))
+	reply := string(p.ours.raw(ours...))
 	for _, name := range c.names() {
 		other := c.conns[name]
 		got := other.ours.pushed()
@@ -89,7 +103,7 @@ func (c *conversation) say(s step) {
 				got = strings.ReplaceAll(got, before+p.ids[0]+"\r\n", before+p.ids[1]+"\r\n")
 			}
 		}
-		require.Equal(c.t, readReady(c.t, other.theirs), got, "%q on connection %q; what connection %q hears", s.args, s.conn, name)
+		compare(name, other, got, readReady(c.t, other.theirs))
 	}
 }
 
