@@ -85,14 +85,16 @@ func (t *target) shifted(by int) *target {
 
 // expire loads keys that expire within a short time and probes while they do.
 func (b *bench) expire(t *target, which string, f fill, get, set int) error {
-	sample := f.total() / 10
 	began := time.Now()
-	if err := t.loadPart(b.ctx, f, 0, sample); err != nil {
+	if err := t.loadPart(b.ctx, f, 0, f.total()/10); err != nil {
 		return err
 	}
-	// The rest has to be loaded before the first expires.
-	for slack := time.Duration(15); ; slack *= 2 {
-		start := time.Now().Add(time.Since(began)*slack + time.Second)
+	// All of it has to be loaded before the first key expires. A key with an end
+	// costs more than one without, so the first guess is a generous one.
+	needed := 20 * time.Since(began)
+	for attempt := 1; ; attempt++ {
+		began = time.Now()
+		start := began.Add(needed + time.Second)
 		f.append = func(buf []byte, l *lane, key int) []byte {
 			at := start.Add(time.Duration(l.rng.Int64N(int64(expiryTime)))).UnixMilli()
 			return appendCommand(buf, "SET", l.key("key:", key, 0), l.value, []byte("PXAT"), strconv.AppendInt(nil, at, 10))
@@ -101,7 +103,8 @@ func (b *bench) expire(t *target, which string, f fill, get, set int) error {
 			return err
 		}
 		wait := time.Until(start) - 200*time.Millisecond
-		if wait < 0 && slack < 100 {
+		if wait < 0 && attempt < 3 {
+			needed = 2 * time.Since(began)
 			continue
 		}
 		if wait < 0 {
