@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/internal/resp"
 )
 
 func TestCommandSubcommands(t *testing.T) {
@@ -74,4 +76,26 @@ func TestHelpHasRedissFrame(t *testing.T) {
 			}), "HELP leaves out %s", sub.Name)
 		}
 	}
+}
+
+// What a batch counted before it signs in anew is the former namespace's.
+func TestSignInWithinABatch(t *testing.T) {
+	h := newHarness(t)
+	a := h.admin()
+	a.do("APP.CREATE", "t/a")
+	_, secret := newToken(a, "t/a")
+	c := h.connect()
+	c.do("AUTH", secret)
+	c.do("SET", "k", "v")
+	batch := []Request{
+		{Argv: [][]byte{[]byte("GET"), []byte("k")}},
+		{Argv: [][]byte{[]byte("AUTH"), []byte("admin"), []byte(testAdminPassword)}},
+	}
+	out := resp.NewWriter(resp.V2)
+	n, _ := h.engine.Do(t.Context(), c.s, batch, out)
+	require.Equal(t, 2, n)
+	require.Equal(t, "$1\r\nv\r\n+OK\r\n", string(out.Bytes()))
+	c = h.connect()
+	c.do("AUTH", secret)
+	require.Contains(t, c.do("INFO", "stats"), "keyspace_hits:1\r\n")
 }

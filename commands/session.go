@@ -181,6 +181,7 @@ func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Nam
 // stay: transaction, watched keys, subscriptions, open namespaces.
 func (s *Session) become(p *auth.Principal) {
 	s.leaveHub()
+	s.countLookups() // they are the former namespace's
 	s.principal = p
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)
