@@ -29,6 +29,9 @@ func adminRows() []*Command {
 			Syntax: "tenant/app", Doc: "Erases an app with its data and tokens, and closes its connections.", Run: runAppDrop},
 		{Name: "app.use", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Lets the admin's connection look into one namespace, until it signs in anew.", Run: runAppUse},
+		{Name: "app.usage", Arity: -1, Flags: Admin | NoMulti | Slow, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
+			Syntax: "[MATCH pattern]",
+			Doc:    "Tells what the apps that match use, beside their limits; what is on disk and was not looked at since the start is nil.", Run: runAppUsage},
 		{Name: "tenant.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant", Doc: "Erases all apps of a tenant and returns how many there were.", Run: runTenantDrop},
 		{Name: "token.create", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
@@ -76,18 +79,22 @@ func adminError(id storage.ID, err error) error {
 // there is no limit.
 func writeLimits(out *resp.Writer, l *auth.Limits) {
 	for i := range auth.LimitTable {
-		x := &auth.LimitTable[i]
-		out.BulkString(x.Name)
-		text := x.Format(l)
-		n, whole := parseInt([]byte(text))
-		switch {
-		case whole && n == 0:
-			out.Null()
-		case whole:
-			out.Int(n)
-		default:
-			out.BulkString(text)
-		}
+		writeLimit(out, &auth.LimitTable[i], l)
+	}
+}
+
+// writeLimit writes one limit as a pair of a map.
+func writeLimit(out *resp.Writer, x *auth.Limit, l *auth.Limits) {
+	out.BulkString(x.Name)
+	text := x.Format(l)
+	n, whole := parseInt([]byte(text))
+	switch {
+	case whole && n == 0:
+		out.Null()
+	case whole:
+		out.Int(n)
+	default:
+		out.BulkString(text)
 	}
 }
 

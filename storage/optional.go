@@ -32,6 +32,20 @@ type Bounded interface {
 	MayGrow() error
 }
 
+// Peeker tells what a namespace holds without reading it from the disk and
+// without waiting for those who use it.
+type Peeker interface {
+	// Peek looks at one database of a namespace.
+	Peek(db int, id ID) Peek
+}
+
+// Peek is what can be told of a database at once.
+type Peek struct {
+	Usage         // as it was when somebody looked last; while InMemory, nearly always now
+	Known    bool // Usage tells something: nobody has looked since the start otherwise
+	InMemory bool
+}
+
 // Compactor writes what has changed into the form that loads fastest.
 type Compactor interface {
 	// Compact returns when every change made before the call is in it. Errors:

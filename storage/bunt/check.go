@@ -243,9 +243,7 @@ func (s *Store) Stats() Stats {
 		if try(sp.mu.TryRLock) {
 			present := sp.loaded && !sp.dropped.Load()
 			if present {
-				keys, bytes := sp.ks.ends.expired(sp.ks, s.clock())
-				sp.seenKeys.Store(int64(sp.ks.count) - keys)
-				sp.seenBytes.Store(sp.ks.bytes - bytes)
+				sp.look()
 			}
 			sp.mu.RUnlock()
 			if !present {

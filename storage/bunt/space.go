@@ -47,7 +47,8 @@ type space struct {
 	dirtySince atomic.Uint64
 	dirtyPos   int // place in dirtyList plus one; guarded by its lock
 
-	// What Stats found at its last visit.
+	// What the last look found, if there was one.
+	seen                atomic.Bool
 	seenKeys, seenBytes atomic.Int64
 }
 

@@ -178,6 +178,7 @@ func (sp *space) closeIf(ok func() bool) bool {
 	if err := sp.shard.apply(nil, alarm{space: sp, off: true}); err != nil {
 		return false
 	}
+	sp.look()
 	sp.discard()
 	return true
 }

@@ -1,0 +1,90 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/storage"
+)
+
+// usageLimits are the limits that APP.USAGE shows beside what is used.
+var usageLimits = []string{"max-keys", "max-bytes", "ephemeral-max-keys", "ephemeral-max-bytes", "commands-per-second"}
+
+// runAppUsage tells what the apps use. It reads no namespace from the disk and
+// waits for none: what it cannot know is nil, and APP.INFO finds out.
+func runAppUsage(c *Call) error {
+	var match func(string) bool
+	switch {
+	case c.argc() == 1:
+	case c.argc() == 3 && strings.EqualFold(c.arg(1), "MATCH"):
+		match = compileGlob(c.arg(2)).match
+	default:
+		return errSyntax
+	}
+	list := c.Engine.dir.Apps(c.Ctx, match)
+	connections := c.Engine.connections()
+	c.Out.Array(len(list))
+	for _, l := range list {
+		id := l.App.ID
+		var in [storage.Databases]storage.Peek
+		for db := range in {
+			var err error
+			if in[db], err = c.peek(db, id); err != nil {
+				return err
+			}
+		}
+		c.Out.Map(8 + len(usageLimits))
+		c.Out.BulkString("name")
+		c.Out.BulkString(id.String())
+		c.Out.BulkString("in_memory")
+		c.Out.Bool(in[storage.Durable].InMemory)
+		c.Out.BulkString("connections")
+		c.Out.Int(connections[id])
+		c.Out.BulkString("commands")
+		c.Out.Int(c.Engine.lookups.commandsOf(id))
+		for db, prefix := range []string{"", "ephemeral-"} {
+			for _, f := range []struct {
+				name string
+				n    int64
+			}{{"keys", in[db].Keys}, {"bytes", in[db].Bytes}} {
+				c.Out.BulkString(prefix + f.name)
+				if in[db].Known {
+					c.Out.Int(f.n)
+				} else {
+					c.Out.Null()
+				}
+			}
+		}
+		limits := l.App.Limits()
+		for i := range auth.LimitTable {
+			if x := &auth.LimitTable[i]; slices.Contains(usageLimits, x.Name) {
+				writeLimit(c.Out, x, limits)
+			}
+		}
+	}
+	return nil
+}
+
+// peek looks at a namespace as far as the store can without loading it. A store
+// that knows no difference is read.
+func (c *Call) peek(db int, id storage.ID) (storage.Peek, error) {
+	if p, ok := c.Engine.store.(storage.Peeker); ok {
+		return p.Peek(db, id), nil
+	}
+	u, err := c.usageOf(db, id)
+	return storage.Peek{Usage: u, Known: true, InMemory: true}, err
+}
+
+// connections counts those of each namespace, less the admin's.
+func (e *Engine) connections() map[storage.ID]int64 {
+	n := make(map[storage.ID]int64)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sessions {
+		if p := s.snapshot().principal; p != nil && p.App != nil && !p.Admin {
+			n[p.App.ID]++
+		}
+	}
+	return n
+}
