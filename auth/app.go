@@ -20,6 +20,9 @@ type App struct {
 	overrides atomic.Pointer[Overrides]
 	limiter   atomic.Pointer[rate.Limiter]
 	dropped   atomic.Bool
+
+	meter       meter
+	connections atomic.Int64
 }
 
 // NewApp returns an app that is not kept anywhere.
@@ -41,16 +44,17 @@ func (a *App) Overrides() Overrides {
 	return nil
 }
 
-// SetLimits puts limits in force for everyone who holds the App.
+// SetLimits puts limits in force for everyone who holds the App. A changed rate
+// begins with a full burst.
 func (a *App) SetLimits(limits Limits) {
 	a.limits.Store(&limits)
 	if limits.CommandsPerSecond == 0 {
 		a.limiter.Store(nil)
 		return
 	}
-	n := limits.CommandsPerSecond
-	if old := a.limiter.Load(); old == nil || old.Limit() != rate.Limit(n) {
-		a.limiter.Store(rate.NewLimiter(rate.Limit(n), n))
+	n, most := rate.Limit(limits.CommandsPerSecond), limits.burst()
+	if old := a.limiter.Load(); old == nil || old.Limit() != n || old.Burst() != most {
+		a.limiter.Store(rate.NewLimiter(n, most))
 	}
 }
 
@@ -67,6 +71,31 @@ func (a *App) TakeCommand(now time.Time) (wait time.Duration) {
 	}
 	return wait
 }
+
+// BurstLeft is how many commands may come at once at now; limited is false where
+// the rate has no limit.
+func (a *App) BurstLeft(now time.Time) (n int64, limited bool) {
+	l := a.limiter.Load()
+	if l == nil {
+		return 0, false
+	}
+	return max(int64(l.TokensAt(now)), 0), true
+}
+
+// CountCommands notes that n commands of the namespace were taken in at now,
+// whatever became of them.
+func (a *App) CountCommands(now time.Time, n int) { a.meter.add(now, int64(n)) }
+
+// CommandsLately is how many commands CountCommands counted in the second before
+// now, about.
+func (a *App) CommandsLately(now time.Time) int64 { return a.meter.lately(now) }
+
+// AddConnections notes that n connections more, or fewer, are signed in to the
+// namespace.
+func (a *App) AddConnections(n int64) { a.connections.Add(n) }
+
+// Connections is how many connections are signed in to the namespace.
+func (a *App) Connections() int64 { return a.connections.Load() }
 
 // Dropped tells whether the app was erased.
 func (a *App) Dropped() bool { return a.dropped.Load() }

@@ -20,6 +20,7 @@ type Limits struct {
 	TTLMin            [storage.Databases]time.Duration // shortest TTL that may be given
 	TTLMax            [storage.Databases]time.Duration // longest; 0 is no limit
 	CommandsPerSecond int                              // 0 is no limit
+	CommandsBurst     int                              // how many of them may come at once; 0 is a second's worth
 }
 
 // DefaultLimits are the limits of a namespace for which nobody set others.
@@ -47,8 +48,8 @@ const (
 // and in replies.
 type Limit struct {
 	Name    string
+	Field   string // its name in replies, which give durations as numbers: ttl-min-ms
 	Allowed string // right values, for people
-	Numeric bool   // Format returns a whole number
 
 	field value
 }
@@ -57,29 +58,33 @@ type Limit struct {
 type value interface {
 	parse(l *Limits, text string) error
 	format(l *Limits) string
+	// report is for programs: a number, or a word where there is none.
+	report(l *Limits) (n int64, word string)
 }
 
 // LimitTable lists every limit in the order in which people see them. Nothing
 // else knows which name stands for which field.
 var LimitTable = append([]Limit{
-	{"key-bytes", "1 to 65536 bytes", true,
+	{"key-bytes", "key-bytes", "1 to 65536 bytes",
 		number[int]{func(l *Limits) *int { return &l.KeyBytes }, 1, maxKeyBytes, parseSize}},
-	{"key-charset", "printable or any", false, charset{}},
-	{"value-bytes", "1 to 536870912 bytes (512mb)", true,
+	{"key-charset", "key-charset", "printable or any", charset{}},
+	{"value-bytes", "value-bytes", "1 to 536870912 bytes (512mb)",
 		number[int]{func(l *Limits) *int { return &l.ValueBytes }, 1, maxValueBytes, parseSize}},
-	{"commands-per-second", "0 to 1000000000, 0 is no limit", true,
+	{"commands-per-second", "commands-per-second", "0 to 1000000000, 0 is no limit",
 		number[int]{func(l *Limits) *int { return &l.CommandsPerSecond }, 0, maxRate, parseCount}},
+	{"commands-burst", "commands-burst", "0 to 1000000000, 0 is a second's worth",
+		burst{number[int]{func(l *Limits) *int { return &l.CommandsBurst }, 0, maxRate, parseCount}}},
 }, append(databaseLimits(storage.Durable, ""), databaseLimits(storage.Ephemeral, "ephemeral-")...)...)
 
 func databaseLimits(db int, prefix string) []Limit {
 	return []Limit{
-		{prefix + "max-keys", "1 to 1000000000000", true,
+		{prefix + "max-keys", prefix + "max-keys", "1 to 1000000000000",
 			number[int64]{func(l *Limits) *int64 { return &l.MaxKeys[db] }, 1, maxKeys, parseCount}},
-		{prefix + "max-bytes", "0 and more bytes, 0 is no limit", true,
+		{prefix + "max-bytes", prefix + "max-bytes", "0 and more bytes, 0 is no limit",
 			number[int64]{func(l *Limits) *int64 { return &l.MaxBytes[db] }, 0, 1<<63 - 1, parseSize}},
-		{prefix + "ttl-min", "1ms to 36500d", false,
+		{prefix + "ttl-min", prefix + "ttl-min-ms", "1ms to 36500d",
 			duration{func(l *Limits) *time.Duration { return &l.TTLMin[db] }, time.Millisecond}},
-		{prefix + "ttl-max", "1ms to 36500d, 0 is no limit", false,
+		{prefix + "ttl-max", prefix + "ttl-max-ms", "1ms to 36500d, 0 is no limit",
 			duration{func(l *Limits) *time.Duration { return &l.TTLMax[db] }, 0}},
 	}
 }
@@ -87,6 +92,10 @@ func databaseLimits(db int, prefix string) []Limit {
 // Format shows the limit's value in l as Parse takes it: a whole number, a
 // word, or a duration with its unit.
 func (x *Limit) Format(l *Limits) string { return x.field.format(l) }
+
+// Report shows the limit in l as it is in force: as a number, which is 0 where
+// there is no limit (counts, bytes, or milliseconds), or as a word.
+func (x *Limit) Report(l *Limits) (n int64, word string) { return x.field.report(l) }
 
 // Parse sets the limit in l. Errors: *InputError, which names what is allowed.
 func (x *Limit) Parse(l *Limits, text string) error {
@@ -119,7 +128,7 @@ func (l *Limits) check() error {
 	for db, prefix := range []string{"", "ephemeral-"} {
 		if hi := l.TTLMax[db]; hi != 0 && l.TTLMin[db] > hi {
 			return inputErrorf("%sttl-min %s is more than %sttl-max %s, so no TTL would be allowed",
-				prefix, formatDuration(l.TTLMin[db]), prefix, formatDuration(hi))
+				prefix, FormatDuration(l.TTLMin[db]), prefix, FormatDuration(hi))
 		}
 	}
 	return nil
@@ -153,6 +162,21 @@ func (v number[T]) parse(l *Limits, text string) error {
 
 func (v number[T]) format(l *Limits) string { return strconv.FormatInt(int64(*v.field(l)), 10) }
 
+func (v number[T]) report(l *Limits) (int64, string) { return int64(*v.field(l)), "" }
+
+// burst is a number that follows from the rate where it is not set.
+type burst struct{ number[int] }
+
+func (burst) report(l *Limits) (int64, string) { return int64(l.burst()), "" }
+
+// burst is how many commands may come at once; 0 without a rate.
+func (l *Limits) burst() int {
+	if l.CommandsPerSecond == 0 || l.CommandsBurst == 0 {
+		return l.CommandsPerSecond
+	}
+	return l.CommandsBurst
+}
+
 // duration goes from lo to maxDuration in whole milliseconds.
 type duration struct {
 	field func(*Limits) *time.Duration
@@ -173,7 +197,9 @@ func (v duration) parse(l *Limits, text string) error {
 	return nil
 }
 
-func (v duration) format(l *Limits) string { return formatDuration(*v.field(l)) }
+func (v duration) format(l *Limits) string { return FormatDuration(*v.field(l)) }
+
+func (v duration) report(l *Limits) (int64, string) { return v.field(l).Milliseconds(), "" }
 
 // charset is the alphabet of keys.
 type charset struct{}
@@ -196,3 +222,5 @@ func (charset) format(l *Limits) string {
 	}
 	return "printable"
 }
+
+func (v charset) report(l *Limits) (int64, string) { return 0, v.format(l) }

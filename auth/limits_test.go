@@ -13,9 +13,8 @@ func TestLimitTableReadsWhatItShows(t *testing.T) {
 		defaults, zero := DefaultLimits(), Limits{}
 		require.NoError(t, x.Parse(&zero, x.Format(&defaults)), x.Name)
 		require.Equal(t, x.Format(&defaults), x.Format(&zero), x.Name)
-		if x.Numeric {
-			require.Regexp(t, `^\d+$`, x.Format(&defaults))
-		}
+		_, word := x.Report(&defaults)
+		require.Equal(t, x.Name == "key-charset", word != "", x.Name)
 	}
 }
 
@@ -109,4 +108,58 @@ func TestTakeCommand(t *testing.T) {
 	require.Equal(t, 500*time.Millisecond, app.TakeCommand(now))
 	require.Equal(t, 500*time.Millisecond, app.TakeCommand(now), "a refused command costs nothing")
 	require.Zero(t, app.TakeCommand(now.Add(500*time.Millisecond)))
+}
+
+func TestBurst(t *testing.T) {
+	l := DefaultLimits()
+	report := func(name string) int64 {
+		n, _ := findLimit(name).Report(&l)
+		return n
+	}
+	l.CommandsBurst = 5
+	require.Zero(t, report("commands-burst"), "without a rate there is nothing to burst over")
+	l.CommandsPerSecond = 2
+	require.EqualValues(t, 5, report("commands-burst"))
+	app := NewApp(shop, l)
+	now := time.UnixMilli(1_700_000_000_000)
+	left, limited := app.BurstLeft(now)
+	require.True(t, limited)
+	require.EqualValues(t, 5, left)
+	for range 5 {
+		require.Zero(t, app.TakeCommand(now))
+	}
+	require.Equal(t, 500*time.Millisecond, app.TakeCommand(now))
+	left, _ = app.BurstLeft(now.Add(time.Second))
+	require.EqualValues(t, 2, left)
+	// A limit that stays as it is gives nothing back, a changed one starts anew.
+	l.MaxKeys[0]++
+	app.SetLimits(l)
+	require.NotZero(t, app.TakeCommand(now))
+	l.CommandsBurst = 0
+	app.SetLimits(l)
+	require.EqualValues(t, 2, report("commands-burst"), "a second's worth")
+	require.Zero(t, app.TakeCommand(now))
+	require.Zero(t, app.TakeCommand(now))
+	require.NotZero(t, app.TakeCommand(now))
+	l.CommandsPerSecond = 0
+	app.SetLimits(l)
+	require.Zero(t, app.TakeCommand(now))
+	_, limited = app.BurstLeft(now)
+	require.False(t, limited)
+}
+
+func TestCommandsLately(t *testing.T) {
+	app := NewApp(shop, DefaultLimits())
+	at := func(ms int64) time.Time { return time.UnixMilli(1_700_000_000_000 + ms) }
+	require.Zero(t, app.CommandsLately(at(0)))
+	app.CountCommands(at(100), 30)
+	app.CountCommands(at(900), 70)
+	require.EqualValues(t, 100, app.CommandsLately(at(999)))
+	require.EqualValues(t, 75, app.CommandsLately(at(1250)), "three quarters of the second before")
+	app.CountCommands(at(1500), 10)
+	require.EqualValues(t, 60, app.CommandsLately(at(1500)))
+	require.EqualValues(t, 10, app.CommandsLately(at(2000)))
+	require.Zero(t, app.CommandsLately(at(3000)))
+	app.CountCommands(at(0), 7)
+	require.EqualValues(t, 7, app.CommandsLately(at(0)), "the clock was set back")
 }

@@ -31,9 +31,9 @@ func ParseDuration(s string) (time.Duration, error) {
 	return d, units.Explain(err, "it is not a duration such as 90, 90s, 1500ms, 2h or 30d", errTooLarge)
 }
 
-// formatDuration writes d so that ParseDuration reads it back: in whole days
+// FormatDuration writes d so that ParseDuration reads it back: in whole days
 // from two on, else in whole seconds, else in milliseconds.
-func formatDuration(d time.Duration) string {
+func FormatDuration(d time.Duration) string {
 	ms := d.Milliseconds()
 	switch {
 	case ms == 0:

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/kverr"
-	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -22,7 +21,7 @@ func adminRows() []*Command {
 			Syntax: "tenant/app limit value [limit value ...]",
 			Doc:    "Changes limits of an app from its next command on. The value default takes a setting back.", Run: runAppSet},
 		{Name: "app.info", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
-			Syntax: "tenant/app", Doc: "Shows what an app holds and every limit in force.", Run: runAppInfo},
+			Syntax: "tenant/app", Doc: "Shows what an app uses, every limit in force, and which of them were set for it (overrides). " + usageDoc, Run: runAppInfo},
 		{Name: "app.list", Arity: -1, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "[MATCH pattern]", Doc: "Lists the apps whose tenant/app matches the pattern, in order.", Run: runAppList},
 		{Name: "app.drop", Arity: 2, Flags: Admin | NoMulti | Stateful, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
@@ -72,30 +71,6 @@ func adminError(id storage.ID, err error) error {
 		return kverr.Newf(kverr.Err, "the app '%s' exists already", id).WithHint("APP.SET changes its limits")
 	}
 	return err
-}
-
-// writeLimits writes every limit in force as pairs of a map, len(auth.LimitTable)
-// of them: whole numbers, words, durations as APP.SET takes them, and nil where
-// there is no limit.
-func writeLimits(out *resp.Writer, l *auth.Limits) {
-	for i := range auth.LimitTable {
-		writeLimit(out, &auth.LimitTable[i], l)
-	}
-}
-
-// writeLimit writes one limit as a pair of a map.
-func writeLimit(out *resp.Writer, x *auth.Limit, l *auth.Limits) {
-	out.BulkString(x.Name)
-	text := x.Format(l)
-	n, whole := parseInt([]byte(text))
-	switch {
-	case whole && n == 0:
-		out.Null()
-	case whole:
-		out.Int(n)
-	default:
-		out.BulkString(text)
-	}
 }
 
 // disconnect closes the connections of the principals that match accepts.

@@ -56,20 +56,14 @@ func runAppInfo(c *Call) error {
 			return err
 		}
 	}
-	c.Out.Map(8 + len(auth.LimitTable))
+	c.Out.Map(4 + usageFields)
 	c.Out.BulkString("tenant")
 	c.Out.BulkString(id.Tenant)
 	c.Out.BulkString("app")
 	c.Out.BulkString(id.App)
 	c.Out.BulkString("created_at")
 	c.Out.Int(app.CreatedAt)
-	for db, prefix := range []string{"", "ephemeral-"} {
-		c.Out.BulkString(prefix + "keys")
-		c.Out.Int(usage[db].Keys)
-		c.Out.BulkString(prefix + "bytes")
-		c.Out.Int(usage[db].Bytes)
-	}
-	writeLimits(c.Out, app.Limits())
+	writeUsage(c.Out, app, usage, c.clock())
 	c.Out.BulkString("overrides")
 	set := slices.Sorted(maps.Keys(app.Overrides()))
 	c.Out.Array(len(set))

@@ -23,7 +23,6 @@ func runAppUsage(c *Call) error {
 		return errSyntax
 	}
 	list := c.Engine.dir.Apps(c.Ctx, match)
-	connections := c.Engine.connections()
 	c.Out.Array(len(list))
 	for _, l := range list {
 		id := l.App.ID
@@ -40,7 +39,7 @@ func runAppUsage(c *Call) error {
 		c.Out.BulkString("in_memory")
 		c.Out.Bool(in[storage.Durable].InMemory)
 		c.Out.BulkString("connections")
-		c.Out.Int(connections[id])
+		c.Out.Int(l.App.Connections())
 		c.Out.BulkString("commands")
 		c.Out.Int(c.Engine.lookups.commandsOf(id))
 		for db, prefix := range []string{"", "ephemeral-"} {
@@ -74,17 +73,4 @@ func (c *Call) peek(db int, id storage.ID) (storage.Peek, error) {
 	}
 	u, err := c.usageOf(db, id)
 	return storage.Peek{Usage: u, Known: true, InMemory: true}, err
-}
-
-// connections counts those of each namespace, less the admin's.
-func (e *Engine) connections() map[storage.ID]int64 {
-	n := make(map[storage.ID]int64)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.sessions {
-		if p := s.snapshot().principal; p != nil && p.App != nil && !p.Admin {
-			n[p.App.ID]++
-		}
-	}
-	return n
 }

@@ -56,13 +56,11 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 	if err := checkAllowed(cmd, argv, p); err != nil {
 		return cmd, refuse, err
 	}
-	if p != nil && p.App != nil {
-		if s.prepaid > 0 {
-			s.prepaid--
-		} else if !cmd.has(NoAuth) {
-			if err := checkRate(p.App, now); err != nil {
-				return cmd, refuse, err
-			}
+	if s.prepaid > 0 {
+		s.prepaid--
+	} else if p != nil && p.App != nil && !cmd.has(NoAuth) {
+		if err := checkRate(p.App, now); err != nil {
+			return cmd, refuse, err
 		}
 	}
 	// Its sender is not waiting for messages in RESP2, where a reply could not be

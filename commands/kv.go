@@ -38,8 +38,8 @@ func kvRows() []*Command {
 			Syntax: "key", Doc: "Returns a JSON array and deletes it; [] when there is none.", Run: runKVPopAll},
 		{Name: "kv.purge", Arity: -1, Flags: Writes | WholeNamespace | Slow, ACL: "keyspace write slow", Group: group, Since: since,
 			Syntax: "[LIMIT count]", Doc: "Frees the memory of expired entries now, oldest first, and returns how many; at most 10,000 in one call.", Run: runKVPurge},
-		{Name: "kv.usage", Arity: 1, Flags: Reads | WholeNamespace, ACL: "keyspace read fast", Group: group, Since: since,
-			Doc: "Tells how many keys and bytes the database holds, and every limit; nil is no limit.", Run: runKVUsage},
+		{Name: "kv.usage", Arity: 1, Flags: Reads | CrossDB | WholeNamespace, ACL: "keyspace read fast", Group: group, Since: since,
+			Doc: "Tells what the namespace uses, and every limit in force. " + usageDoc, Run: runKVUsage},
 	}
 }
 

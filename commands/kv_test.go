@@ -309,15 +309,20 @@ func TestKVUsage(t *testing.T) {
 	c.converse(exchange{"KV.SET key [1]", replyOK}, exchange{"KV.SET gone 1 TTL 60", replyOK})
 	h.clock.Advance(time.Hour)
 	require.Equal(t, map[string]string{
-		"tenant": "$t", "app": "$a", "database": ":0", "keys": ":1", "bytes": ":6",
-		"key-bytes": ":256", "key-charset": "$printable", "value-bytes": ":65536", "commands-per-second": "$-1",
-		"max-keys": ":10000", "max-bytes": "$-1", "ttl-min": "$60s", "ttl-max": "$365d",
-		"ephemeral-max-keys": ":10000", "ephemeral-max-bytes": ":12345", "ephemeral-ttl-min": "$1ms", "ephemeral-ttl-max": "$-1",
+		"tenant": "$t", "app": "$a", "database": ":0", "keys": ":1", "bytes": ":6", "ephemeral-keys": ":0", "ephemeral-bytes": ":0",
+		"commands-last-second": ":0", "commands-burst-left": "$-1", "connections": ":1",
+		"key-bytes": ":256", "key-charset": "$printable", "value-bytes": ":65536", "commands-per-second": "$-1", "commands-burst": "$-1",
+		"max-keys": ":10000", "max-bytes": "$-1", "ttl-min-ms": ":60000", "ttl-max-ms": ":31536000000",
+		"ephemeral-max-keys": ":10000", "ephemeral-max-bytes": ":12345", "ephemeral-ttl-min-ms": ":1", "ephemeral-ttl-max-ms": "$-1",
 	}, usage())
 	c.do("SELECT", "1")
+	c.do("SET", "kk", "v")
 	require.Equal(t, ":1", usage()["database"])
-	require.Equal(t, ":0", usage()["keys"])
-	require.Equal(t, "%17\r\n"+bulks("tenant", "t"), c.resp3().do("KV.USAGE")[:len("%17\r\n"+bulks("tenant", "t"))])
+	require.Equal(t, ":1", usage()["keys"], "a field means the same in every database")
+	require.Equal(t, ":1", usage()["ephemeral-keys"])
+	require.Equal(t, ":3", usage()["ephemeral-bytes"])
+	start := "%" + strconv.Itoa(3+usageFields) + "\r\n" + bulks("tenant", "t")
+	require.Equal(t, start, c.resp3().do("KV.USAGE")[:len(start)])
 	require.Equal(t, "-ERR wrong number of arguments for 'kv.usage' command\r\n", c.do("KV.USAGE", "x"))
 }
 

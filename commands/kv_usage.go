@@ -1,10 +1,9 @@
 package commands
 
 import (
-	"strconv"
 	"strings"
 
-	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/storage"
 )
 
 func runKVMeta(c *Call) error {
@@ -51,37 +50,19 @@ func runKVPurge(c *Call) error {
 	return nil
 }
 
-// noLimit is how package auth writes a limit that is not set.
-const noLimit = "0"
-
 func runKVUsage(c *Call) error {
-	id, u := c.Session.principal.App.ID, c.Tx.Usage()
-	c.Out.Map(5 + len(auth.LimitTable))
+	app := c.Session.principal.App
+	c.Out.Map(3 + usageFields)
 	c.Out.BulkString("tenant")
-	c.Out.BulkString(id.Tenant)
+	c.Out.BulkString(app.ID.Tenant)
 	c.Out.BulkString("app")
-	c.Out.BulkString(id.App)
+	c.Out.BulkString(app.ID.App)
 	c.Out.BulkString("database")
 	c.Out.Int(int64(c.db))
-	c.Out.BulkString("keys")
-	c.Out.Int(u.Keys)
-	c.Out.BulkString("bytes")
-	c.Out.Int(u.Bytes)
-	for i := range auth.LimitTable {
-		limit := &auth.LimitTable[i]
-		c.Out.BulkString(limit.Name)
-		switch text := limit.Format(c.Limits); {
-		case text == noLimit:
-			c.Out.Null()
-		case limit.Numeric:
-			n, err := strconv.ParseInt(text, 10, 64)
-			if err != nil {
-				return err
-			}
-			c.Out.Int(n)
-		default:
-			c.Out.BulkString(text)
-		}
+	var usage [storage.Databases]storage.Usage
+	for db := range usage {
+		usage[db] = c.txOf(db).Usage()
 	}
+	writeUsage(c.Out, app, usage, c.run.now)
 	return nil
 }

@@ -80,6 +80,9 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	if s.hits|s.misses != 0 {
 		s.countLookups()
 	}
+	if p := s.principal; n > 0 && p != nil && p.App != nil {
+		p.App.CountCommands(now, n)
+	}
 	return n, seq, r.waits
 }
 

@@ -124,7 +124,16 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	e.sessions[s.id] = s
 	e.mu.Unlock()
 	e.totals.connections.Add(1)
+	s.countIn(1)
 	return s
+}
+
+// countIn adds n to the connections of the namespace that the session signed in
+// to. The admin who looks into one is none of its connections.
+func (s *Session) countIn(n int64) {
+	if p := s.principal; p != nil && p.App != nil && !p.Admin {
+		p.App.AddConnections(n)
+	}
 }
 
 // arrival is who a connection is that sent nothing yet.
@@ -149,6 +158,7 @@ func (e *Engine) EndSession(s *Session) {
 	e.mu.Unlock()
 	s.leaveHub()
 	s.leaveScriptSpace()
+	s.countIn(-1)
 }
 
 // SignedIn tells whether the session has a principal. Doors allow more before
@@ -182,7 +192,9 @@ func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Nam
 func (s *Session) become(p *auth.Principal) {
 	s.leaveHub()
 	s.countLookups() // they are the former namespace's
+	s.countIn(-1)
 	s.principal = p
+	s.countIn(1)
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)
 	s.forgetNamespace()

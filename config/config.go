@@ -86,6 +86,7 @@ type Limits struct {
 	TTLMin            [2]time.Duration // shortest TTL that may be given
 	TTLMax            [2]time.Duration // longest; 0 is no limit
 	CommandsPerSecond int              // 0 is no limit
+	CommandsBurst     int              // how many of them may come at once; 0 is a second's worth
 }
 
 // TLS is how the server speaks it, package internal/tlsconf says what each file

@@ -179,8 +179,11 @@ func limitRows() []directive {
 			Doc: "The longest value, as it is stored. At most proto-max-bulk-len."},
 			number[int]{func(c *Config) *int { return &c.Limits.ValueBytes }, 1, 512 * mb, true}},
 		{Directive{Name: "commands-per-second", Group: both, Default: "0", Unit: "commands", Zero: "no limit", Live: PartDirectory, Public: true,
-			Doc: "The most commands in a second, both databases and all connections together. A second's worth may come at once."},
+			Doc: "The most commands in a second, both databases and all connections together."},
 			number[int]{func(c *Config) *int { return &c.Limits.CommandsPerSecond }, 0, 1_000_000_000, false}},
+		{Directive{Name: "commands-burst", Group: both, Default: "0", Unit: "commands", Zero: "a second's worth", Live: PartDirectory, Public: true,
+			Doc: "The most commands that may come at once, after a while without any, where commands-per-second limits them."},
+			number[int]{func(c *Config) *int { return &c.Limits.CommandsBurst }, 0, 1_000_000_000, false}},
 	}
 	for db, of := range []struct{ group, prefix, ttlMin string }{
 		{durable, "", "60s"}, {ephemeral, "ephemeral-", "1ms"},

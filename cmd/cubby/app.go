@@ -3,16 +3,19 @@ package main
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cubbykv/cubby/auth"
 )
 
 // limitsHelp is what app create and app set tell about limits.
 const limitsHelp = `Limits are key-bytes, key-charset (printable or any), value-bytes,
-commands-per-second, max-keys, max-bytes, ttl-min, ttl-max, and the last four
-with ephemeral- before them for database 1. Sizes take kb, mb, gb; durations
-take ms, s, m, h, d. Limits that were never set are those of the server's
-configuration.`
+commands-per-second, commands-burst, max-keys, max-bytes, ttl-min, ttl-max, and
+the last four with ephemeral- before them for database 1. Sizes take kb, mb,
+gb; durations take ms, s, m, h, d. Limits that were never set are those of the
+server's configuration.`
 
 func newApp(env environment) *cobra.Command {
 	t := new(target)
@@ -103,19 +106,32 @@ func newAppInfo(env environment, t *target) *cobra.Command {
 			set, _ := info.get("overrides").([]any)
 			var rows [][]string
 			for _, f := range info {
-				switch {
-				case f.name == "overrides":
-				case slices.Contains(set, any(f.name)):
-					rows = append(rows, []string{f.name, info.text(f.name), "set for this app"})
-				case f.value == nil:
-					rows = append(rows, []string{f.name, "no limit"})
-				default:
-					rows = append(rows, []string{f.name, info.text(f.name)})
+				if f.name == "overrides" {
+					continue
 				}
+				name, text := limitForPeople(f, info.text(f.name))
+				row := []string{name, text}
+				if slices.Contains(set, any(name)) {
+					row = append(row, "set for this app")
+				}
+				rows = append(rows, row)
 			}
 			return env.printTable(rows)
 		},
 	}
+}
+
+// limitForPeople gives a field of APP.INFO the name and the form in which a limit
+// is set.
+func limitForPeople(f field, text string) (string, string) {
+	name, isDuration := strings.CutSuffix(f.name, "-ms")
+	switch ms, isNumber := f.value.(int64); {
+	case f.value == nil:
+		return name, "no limit"
+	case isDuration && isNumber:
+		return name, auth.FormatDuration(time.Duration(ms) * time.Millisecond)
+	}
+	return name, text
 }
 
 func newAppList(env environment, t *target) *cobra.Command {

@@ -180,7 +180,7 @@ func TestDevWorksWithoutSignIn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "dev", info.(map[any]any)["tenant"])
 	require.Equal(t, int64(1_000_000), info.(map[any]any)["ephemeral-max-keys"])
-	require.Nil(t, info.(map[any]any)["ttl-max"])
+	require.Nil(t, info.(map[any]any)["ttl-max-ms"])
 	require.Equal(t, exitOK, s.stop())
 	w.serve("--dev", "--port", "0") // the app exists by now
 }
