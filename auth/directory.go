@@ -41,6 +41,8 @@ type Directory struct {
 	admin    atomic.Pointer[digest] // nil lets nobody in
 	refusals refusalLog
 
+	versionKey [VersionKeyLen]byte
+
 	settingJWT sync.Mutex
 	jwt        atomic.Pointer[jwtVerifier] // nil accepts no JSON Web Token
 
@@ -91,6 +93,11 @@ func Open(ctx context.Context, store storage.Store, o Options) (*Directory, erro
 	}
 	for id := range d.erasing {
 		if err := d.erase(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if d.versionKey == [VersionKeyLen]byte{} {
+		if err := d.makeVersionKey(ctx); err != nil {
 			return nil, err
 		}
 	}

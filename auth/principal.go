@@ -24,6 +24,15 @@ func (p *Principal) Valid(now int64) bool {
 	return p.Token == nil || !p.Token.ended(now)
 }
 
+// Prefix returns what the keys that the principal may touch begin with; empty is
+// all keys.
+func (p *Principal) Prefix() string {
+	if p == nil || p.Token == nil {
+		return ""
+	}
+	return p.Token.Prefix
+}
+
 // Name is how the principal is called in listings: its namespace, or "admin".
 func (p *Principal) Name() string {
 	switch {

@@ -18,6 +18,8 @@ const (
 	appKey   = "app:"   // and tenant/app
 	dropKey  = "drop:"  // and tenant/app: an app that is gone and whose data is still to be erased
 	tokenKey = "token:" // and the token's id
+
+	versionKeyName = "version-key" // alone; its value is bytes
 )
 
 // appRecord is an app as it is stored.
@@ -78,6 +80,8 @@ func (d *Directory) load(key string, text []byte) error {
 		}
 		d.erasing[id] = struct{}{}
 		return nil
+	case key == versionKeyName:
+		return d.loadVersionKey(text)
 	case strings.HasPrefix(key, tokenKey):
 		return d.loadToken(key[len(tokenKey):], text)
 	}

@@ -32,12 +32,18 @@ type Token struct {
 // Signed tells whether the token was a JSON Web Token.
 func (t *Token) Signed() bool { return t != nil && t.key != nil }
 
-// Same tells whether both came from one secret.
+// Same tells whether both are one token, whichever of its secrets was used; of
+// JSON Web Tokens, whether both came from one.
 func (t *Token) Same(other *Token) bool {
-	if !t.Signed() || !other.Signed() {
-		return t == other
+	switch {
+	case t == other:
+		return true
+	case t == nil || other == nil || t.Signed() != other.Signed():
+		return false
+	case t.Signed():
+		return t.hash == other.hash
 	}
-	return t.hash == other.hash
+	return t.ID != "" && t.ID == other.ID
 }
 
 // ended tells whether the token no longer opens anything at now (Unix

@@ -63,7 +63,7 @@ func runAppInfo(c *Call) error {
 	c.Out.BulkString(id.App)
 	c.Out.BulkString("created_at")
 	c.Out.Int(app.CreatedAt)
-	writeUsage(c.Out, app, usage, c.clock())
+	writeUsage(c.Out, app, usage, c.clock(), false)
 	c.Out.BulkString("overrides")
 	set := slices.Sorted(maps.Keys(app.Overrides()))
 	c.Out.Array(len(set))

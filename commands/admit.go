@@ -106,7 +106,10 @@ func checkAllowed(cmd *Command, argv [][]byte, p *auth.Principal) error {
 	if p.App == nil {
 		return nil
 	}
-	return checkKeys(cmd, argv, p)
+	if err := checkKeys(cmd, argv, p); err != nil {
+		return err
+	}
+	return checkChannels(cmd, argv, p)
 }
 
 // checkScope judges a command by what its sender may do at all.
@@ -127,7 +130,7 @@ func checkScope(cmd *Command, p *auth.Principal) error {
 	if scope.ReadOnly && cmd.has(Writes|Tells) {
 		return kverr.Newf(kverr.NoPerm, "this token is read-only and may not run the '%s' command", cmd.Name)
 	}
-	if scope.Prefix != "" && cmd.has(WholeNamespace) {
+	if scope.Prefix != "" && cmd.has(WholeNamespace) && !cmd.has(Narrowed) {
 		return kverr.Newf(kverr.NoPerm, "this token opens only keys that start with its prefix and may not run the '%s' command", cmd.Name)
 	}
 	return nil
@@ -146,6 +149,20 @@ func checkKeys(cmd *Command, argv [][]byte, p *auth.Principal) error {
 		}
 		if p.Token != nil && !p.Token.Allows(borrow(argv[i])) {
 			return kverr.New(kverr.NoPerm, "this token opens only keys that start with its prefix")
+		}
+	}
+	return nil
+}
+
+// checkChannels judges the channels that the command names.
+func checkChannels(cmd *Command, argv [][]byte, p *auth.Principal) error {
+	if cmd.Channels.First == 0 || p.Prefix() == "" {
+		return nil
+	}
+	first, last, step := cmd.Channels.find(argv)
+	for i := first; i <= last; i += step {
+		if !mayName(p.Prefix(), borrow(argv[i]), cmd.has(PubSub)) {
+			return kverr.New(kverr.NoPerm, "this token opens only channels that start with its prefix")
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (c *Call) hub() *hub { return c.Engine.hubOf(c.Session) }
 func (c *Call) inTransaction() bool { return c.run.txn != nil }
 
 // txOf returns the transaction on database db, for commands flagged CrossDB.
-func (c *Call) txOf(db int) storage.Tx { return &c.stages[db] }
+func (c *Call) txOf(db int) storage.Tx { return c.run.narrow(&c.stages[db], db) }
 
 // borrow makes a string of b without copying. b must not change afterwards.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,16 +70,17 @@ func TestClientInfoLine(t *testing.T) {
 	c := h.open().resp3()
 	c.pipeline([]string{"CLIENT", "SETNAME", "w1"}, []string{"CLIENT", "SETINFO", "lib-name", "lib"}, []string{"SELECT", "1"})
 	h.clock.Advance(3500 * time.Millisecond)
-	const line = "id=1 addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=-1 name=w1 age=3 idle=0 flags=N db=1 sub=0 psub=0 ssub=0 " +
+	number := strconv.FormatInt(c.s.id, 10)
+	line := "id=" + number + " addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=-1 name=w1 age=3 idle=0 flags=N db=1 sub=0 psub=0 ssub=0 " +
 		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r " +
 		"cmd=client|info user=t/a redir=-1 resp=3 lib-name=lib lib-ver= auth=anonymous\n"
 	require.Equal(t, fmt.Sprintf("=%d\r\ntxt:%s\r\n", len(line)+4, line), c.do("CLIENT", "INFO"))
 
 	h.clock.Advance(2 * time.Second)
 	other := h.open()
-	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", "1")), " age=5 idle=2 ")
+	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " age=5 idle=2 ")
 	c.pipeline([]string{"MULTI"}, []string{"GET", "k"})
-	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", "1")), " flags=x db=1 sub=0 psub=0 ssub=0 multi=1 ")
+	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " flags=x db=1 sub=0 psub=0 ssub=0 multi=1 ")
 }
 
 // Redis's fields stand in front, in its order; those of 7.2 follow.
@@ -121,4 +123,29 @@ func TestClientListShowsOnlyTheOwnNamespace(t *testing.T) {
 
 	h.engine.EndSession(a2.s)
 	require.Equal(t, []int64{a1.s.id}, ids(a1))
+}
+
+// The number of a connection tells when it came, and not how many others did.
+func TestClientIDsCountNothing(t *testing.T) {
+	h := newHarness(t)
+	lonely, busy := newHarness(t), h
+	var ids [2][]int64
+	for round := range 3 {
+		for i, h := range []*harness{lonely, busy} {
+			h.clock.Advance(time.Second)
+			ids[i] = append(ids[i], h.open().s.id)
+			if h == busy {
+				for range 10 * round {
+					h.session(storage.ID{Tenant: "t", App: "other"}, wideOpen())
+				}
+			}
+		}
+	}
+	require.Equal(t, ids[0], ids[1])
+	require.Less(t, ids[0][0], ids[0][1])
+	a, b := h.open(), h.open() // in the same microsecond
+	require.Greater(t, b.s.id, a.s.id)
+	h.clock.Advance(-time.Hour)
+	require.Greater(t, h.open().s.id, b.s.id)
+	require.Less(t, b.s.id, int64(1)<<53, "exact as a double")
 }

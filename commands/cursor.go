@@ -33,9 +33,17 @@ const (
 	cursorOwners    = 4096
 )
 
+// cursorOwner has cursors of its own: a cursor that somebody else got, or made
+// up from the name of a key, must not tell anything.
 type cursorOwner struct {
-	id storage.ID
-	db int
+	id     storage.ID
+	db     int
+	prefix string // of the keys that the token opens
+}
+
+func (c *Call) cursorOwner() cursorOwner {
+	p := c.Session.principal
+	return cursorOwner{p.App.ID, c.db, p.Prefix()}
 }
 
 type cursorTable struct {
@@ -49,11 +57,10 @@ type cursorRing struct {
 	next int
 }
 
-func (t *cursorTable) remember(id storage.ID, db int, key string) uint64 {
+func (t *cursorTable) remember(owner cursorOwner, key string) uint64 {
 	cursor := fingerprint(key)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	owner := cursorOwner{id, db}
 	ring := t.owners[owner]
 	if ring == nil {
 		if t.owners == nil {
@@ -73,10 +80,10 @@ func (t *cursorTable) remember(id storage.ID, db int, key string) uint64 {
 	return cursor
 }
 
-func (t *cursorTable) recall(id storage.ID, db int, cursor uint64) (string, bool) {
+func (t *cursorTable) recall(owner cursorOwner, cursor uint64) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ring := t.owners[cursorOwner{id, db}]
+	ring := t.owners[owner]
 	if ring == nil {
 		return "", false
 	}

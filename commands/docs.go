@@ -46,6 +46,7 @@ Commands behave as in Redis 7.0 unless their text says otherwise. Each line of f
 - **reads**, **writes**: the command reads or may change keys; a read-only token may run only those that do not write.
 - **may grow**: it may add keys or bytes, and is refused when the namespace is at its cap.
 - **whole namespace**: it sees keys that its arguments do not name; refused to a token that opens only a prefix.
+- **whole namespace or prefix**: the same, but for such a token only the keys under its prefix exist ([scopes](security.md#scopes)).
 - **both databases**: it may touch databases 0 and 1 of the namespace.
 - **before sign-in**: it answers without AUTH.
 - **not in MULTI**, **at once in MULTI**: it cannot be queued, or is never queued.
@@ -88,6 +89,10 @@ func (c *Command) origin() string {
 
 // facts are the flags that matter to who writes a program.
 func (c *Command) facts() []string {
+	seesAll := "whole namespace"
+	if c.has(Narrowed) {
+		seesAll = "whole namespace or prefix"
+	}
 	var facts []string
 	for _, f := range []struct {
 		flag Flag
@@ -96,7 +101,7 @@ func (c *Command) facts() []string {
 		{Admin, "admin"},
 		{Writes, "writes"},
 		{Grows, "may grow"},
-		{WholeNamespace, "whole namespace"},
+		{WholeNamespace, seesAll},
 		{CrossDB, "both databases"},
 		{NoAuth, "before sign-in"},
 		{NoMulti, "not in MULTI"},

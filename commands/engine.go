@@ -91,13 +91,15 @@ type Engine struct {
 	started   time.Time
 	runID     string
 
-	nextSession atomic.Int64
-	mu          sync.Mutex // guards sessions
-	sessions    map[int64]*Session
-	hubs        hubs
-	events      atomic.Uint32 // that are told
+	mu       sync.Mutex // guards sessions
+	sessions map[int64]*Session
+	hubs     hubs
+	events   atomic.Uint32 // that are told
 
 	trackedKeys int
+	versions    *versionCipher
+	queued      queuedBytes
+	newest      atomic.Int64 // number of the session that came last
 
 	slow      slowLog
 	latency   latencyMonitor
@@ -139,6 +141,7 @@ func New(o Options) *Engine {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.hubs.init(e)
+	e.versions = newVersionCipher(e.dir.VersionKey())
 	e.trackedKeys = o.TrackedKeys
 	if e.trackedKeys <= 0 {
 		e.trackedKeys = math.MaxInt

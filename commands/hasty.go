@@ -14,6 +14,9 @@ func (r *run) takesLong(cmd *Command, argv [][]byte) bool {
 	if cmd.slow() || len(argv) > hastyArguments {
 		return true
 	}
+	if cmd.has(WholeNamespace) && r.session.principal.Prefix() != "" {
+		return true // it walks through what it counts, picks or deletes
+	}
 	if !cmd.has(Writes | Namespaced) {
 		return false
 	}

@@ -45,6 +45,7 @@ type hub struct {
 // audience are the subscribers of one channel or pattern.
 type audience struct {
 	name     string
+	narrowed int // sessions whose token has a key prefix
 	sessions map[*Session]struct{}
 	glob     *glob // of a pattern
 }
@@ -171,7 +172,12 @@ func (h *hub) subscribe(s *Session, kind subscriptionKind, name string) error {
 			h.crowd.Add(1)
 		}
 	}
-	a.sessions[s] = struct{}{}
+	if _, already := a.sessions[s]; !already {
+		a.sessions[s] = struct{}{}
+		if s.principal.Prefix() != "" {
+			a.narrowed++
+		}
+	}
 	return nil
 }
 
@@ -192,6 +198,9 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 		return
 	}
 	delete(a.sessions, s)
+	if s.principal.Prefix() != "" {
+		a.narrowed--
+	}
 	h.bytes -= memberCost + len(name)
 	if len(a.sessions) > 0 {
 		return
@@ -212,19 +221,32 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 	}
 }
 
-// receivers counts to whom a message to channel would go. Who subscribed twice
+// receivers counts to whom a message would go. Who subscribed twice
 // gets it twice.
-func (h *hub) receivers(channel string, kind subscriptionKind) int {
+func (h *hub) receivers(m *notice) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
-	if a := h.audiences[kind][channel]; a != nil {
-		n = len(a.sessions)
+	if a := h.audiences[m.kind][m.channel]; a != nil {
+		n = a.hearing(m)
 	}
-	if kind == subChannel {
+	if m.kind == subChannel {
 		for _, a := range h.patterns {
-			if a.glob.match(channel) {
-				n += len(a.sessions)
+			if a.glob.match(m.channel) {
+				n += a.hearing(m)
+			}
+		}
+	}
+	return n
+}
+
+// hearing counts the sessions that a message to the audience is for.
+func (a *audience) hearing(m *notice) int {
+	n := len(a.sessions)
+	if a.narrowed > 0 {
+		for s := range a.sessions {
+			if !mayHear(s.principal.Prefix(), m) {
+				n--
 			}
 		}
 	}

@@ -250,6 +250,9 @@ func told(ask func() int64) int64 {
 // admin who looks into none.
 func (r *report) found() (hits, misses int64) {
 	s := r.call.Session
+	if s.principal.Prefix() != "" {
+		return 0, 0 // they count the whole namespace
+	}
 	s.countLookups()
 	if s.reads == nil {
 		return r.call.Engine.lookups.sum()
@@ -292,7 +295,7 @@ func (r *report) hubs() []*hub {
 	if r.admin && r.call.Session.principal.App == nil {
 		return r.call.Engine.hubs.all()
 	}
-	if h := r.call.hub(); h != nil {
+	if h := r.call.hub(); h != nil && r.call.Session.principal.Prefix() == "" {
 		return []*hub{h}
 	}
 	return nil
@@ -371,7 +374,7 @@ func (r *report) keyspace() {
 // some of the keys.
 func (c *Call) holdings() ([]held, error) {
 	p := c.Session.principal
-	if p.App == nil || p.Token != nil && p.Token.Prefix != "" {
+	if p.App == nil || p.Prefix() != "" {
 		return nil, nil
 	}
 	result := make([]held, storage.Databases)

@@ -3,6 +3,7 @@ package commands
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
@@ -158,7 +159,7 @@ func (h *hub) tellTracker(k *tracker, m *invalidation) {
 	if target := h.engine.sessionByID(k.redirect); target != nil {
 		told = target.push(func(v shownState) []byte {
 			switch {
-			case !v.in(h.id):
+			case !v.in(h.id), !strings.HasPrefix(k.session.principal.Prefix(), v.principal.Prefix()):
 				return nil
 			case v.proto == resp.V3 || v.subscribed():
 				return m.bytes(v.proto, source.proto)

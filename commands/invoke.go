@@ -38,6 +38,9 @@ func (r *run) invoke(it *item) error {
 	default:
 		c.Tx, c.Now = base, base.Now()
 	}
+	if c.Tx != nil {
+		c.Tx = r.narrow(c.Tx, s.db)
+	}
 	mark := r.out.Mark()
 	r.commandAt = mark
 	notices := &r.told().notices
@@ -81,7 +84,7 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 	}
 	if c.Cmd.has(Grows) {
 		for db := from; db <= to; db++ {
-			err := checkGrowth(c.Limits, db, &r.stages[db])
+			err := checkGrowth(c.Limits, db, &r.stages[db], r.session.principal.Prefix() != "")
 			if err == nil {
 				err = r.engine.checkMemory(&r.stages[db])
 			}

@@ -27,13 +27,13 @@ func keyRows() []*Command {
 		{Name: "copy", Arity: -3, Flags: Writes | Grows | CrossDB, Keys: KeySpec{First: 1, Last: 2, Step: 1}, ACL: "keyspace write slow",
 			Group: "keys", Since: "6.2.0", Syntax: "source destination [DB <0 | 1>] [REPLACE]",
 			Doc: "Copies a key with its TTL, also to the other database.", Run: runCopy},
-		{Name: "randomkey", Arity: 1, Flags: Reads | WholeNamespace, ACL: "keyspace read slow", Group: "keys", Since: "1.0.0",
+		{Name: "randomkey", Arity: 1, Flags: Reads | WholeNamespace | Narrowed, ACL: "keyspace read slow", Group: "keys", Since: "1.0.0",
 			Doc: "Returns some key of the namespace.", Tips: "request_policy:all_shards nondeterministic_output", Run: runRandomKey},
-		{Name: "dbsize", Arity: 1, Flags: Reads | WholeNamespace, ACL: "keyspace read fast", Group: "keys", Since: "1.0.0",
+		{Name: "dbsize", Arity: 1, Flags: Reads | WholeNamespace | Narrowed, ACL: "keyspace read fast", Group: "keys", Since: "1.0.0",
 			Doc: "Returns how many live keys the database holds.", Tips: "request_policy:all_shards response_policy:agg_sum", Run: runDBSize},
-		{Name: "flushdb", Arity: -1, Flags: Writes | WholeNamespace, ACL: "keyspace write slow dangerous", Group: "keys", Since: "1.0.0",
+		{Name: "flushdb", Arity: -1, Flags: Writes | WholeNamespace | Narrowed, ACL: "keyspace write slow dangerous", Group: "keys", Since: "1.0.0",
 			Syntax: "[ASYNC | SYNC]", Doc: "Deletes every key of the namespace in the database in use.", Tips: "request_policy:all_shards response_policy:all_succeeded", Run: runFlushDB},
-		{Name: "flushall", Arity: -1, Flags: Writes | WholeNamespace | CrossDB, ACL: "keyspace write slow dangerous", Group: "keys", Since: "1.0.0",
+		{Name: "flushall", Arity: -1, Flags: Writes | WholeNamespace | Narrowed | CrossDB, ACL: "keyspace write slow dangerous", Group: "keys", Since: "1.0.0",
 			Syntax: "[ASYNC | SYNC]", Doc: "Deletes every key of the namespace in both databases; other namespaces keep theirs.", Tips: "request_policy:all_shards response_policy:all_succeeded", Run: runFlushAll},
 	}
 }

@@ -26,7 +26,7 @@ func kvRows() []*Command {
 			Doc:    "Sets several JSON values, all or none. A key that is itself called TTL cannot come first.", Run: runKVMSet},
 		{Name: "kv.del", Arity: 2, Flags: Writes, Keys: one, ACL: "keyspace write fast", Group: group, Since: since,
 			Syntax: "key", Doc: "Deletes a key: 1, or 0 if there was none.", Run: runKVDel},
-		{Name: "kv.list", Arity: -1, Flags: Reads | WholeNamespace | Bulky, ACL: "keyspace read slow", Group: group, Since: since,
+		{Name: "kv.list", Arity: -1, Flags: Reads | WholeNamespace | Narrowed | Bulky, ACL: "keyspace read slow", Group: group, Since: since,
 			Syntax: "[PREFIX prefix] [LIMIT count] [CURSOR cursor] [NOVALUES]",
 			Doc:    "Lists entries in the order of their keys, page by page, until the cursor is 0. A page may be shorter than LIMIT. Values come as they are stored, JSON or not.", Run: runKVList},
 		{Name: "kv.meta", Arity: 2, Flags: Reads, Keys: one, ACL: "keyspace read fast", Group: group, Since: since,
@@ -38,7 +38,7 @@ func kvRows() []*Command {
 			Syntax: "key", Doc: "Returns a JSON array and deletes it; [] when there is none.", Run: runKVPopAll},
 		{Name: "kv.purge", Arity: -1, Flags: Writes | WholeNamespace | Slow, ACL: "keyspace write slow", Group: group, Since: since,
 			Syntax: "[LIMIT count]", Doc: "Frees the memory of expired entries now, oldest first, and returns how many; at most 10,000 in one call.", Run: runKVPurge},
-		{Name: "kv.usage", Arity: 1, Flags: Reads | CrossDB | WholeNamespace, ACL: "keyspace read fast", Group: group, Since: since,
+		{Name: "kv.usage", Arity: 1, Flags: Reads | CrossDB | WholeNamespace | Narrowed, ACL: "keyspace read fast", Group: group, Since: since,
 			Doc: "Tells what the namespace uses, and every limit in force. " + usageDoc, Run: runKVUsage},
 	}
 }
@@ -127,14 +127,14 @@ func parseVersion(s string) (uint64, error) {
 }
 
 // holds tells whether the condition allows to replace old.
-func (o *kvOptions) holds(old storage.Entry, found bool) bool {
+func (o *kvOptions) holds(c *Call, old storage.Entry, found bool) bool {
 	switch {
 	case o.nx:
 		return !found
 	case o.xx:
 		return found
 	case o.ifVersion:
-		return old.Version == o.version // a missing key has version 0
+		return c.Engine.versions.shown(old.Version) == o.version // a missing key has version 0
 	}
 	return true
 }
@@ -154,7 +154,7 @@ func runKVSet(c *Call) error {
 		if old, found, err = c.get(c.arg(1)); err != nil {
 			return err
 		}
-		if !o.holds(old, found) {
+		if !o.holds(c, old, found) {
 			c.Out.Null()
 			return nil
 		}

@@ -175,5 +175,5 @@ func (c *Call) writeTimes(e storage.Entry) {
 	c.Out.RawText("$10\r\nupdated_at\r\n")
 	c.Out.Int(e.UpdatedAt)
 	c.Out.RawText("$7\r\nversion\r\n")
-	c.Out.Int(int64(e.Version))
+	c.Out.Int(int64(c.Engine.versions.shown(e.Version)))
 }

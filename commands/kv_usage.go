@@ -63,6 +63,6 @@ func runKVUsage(c *Call) error {
 	for db := range usage {
 		usage[db] = c.txOf(db).Usage()
 	}
-	writeUsage(c.Out, app, usage, c.run.now)
+	writeUsage(c.Out, app, usage, c.run.now, c.Session.principal.Prefix() != "")
 	return nil
 }

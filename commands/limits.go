@@ -72,7 +72,10 @@ func formatMillis(ms int64) string {
 // checkGrowth refuses the staged writes of a command that would add keys or
 // bytes beyond the limit. Where nothing grows nothing is refused, even in a
 // namespace that is over a limit lowered later.
-func checkGrowth(l *auth.Limits, db int, s *stage) error {
+//
+// discreet leaves out what the namespace holds, which is not for a token that
+// opens only some of it.
+func checkGrowth(l *auth.Limits, db int, s *stage, discreet bool) error {
 	maxKeys, maxBytes := l.MaxKeys[db], l.MaxBytes[db]
 	adds := s.adds()
 	if adds == 0 {
@@ -83,12 +86,22 @@ func checkGrowth(l *auth.Limits, db int, s *stage) error {
 		return nil
 	}
 	after := s.Usage()
-	if after.Keys > maxKeys && after.Keys > before.Keys {
+	tooManyKeys := after.Keys > maxKeys && after.Keys > before.Keys
+	tooManyBytes := maxBytes != 0 && after.Bytes > maxBytes && after.Bytes > before.Bytes
+	if discreet && (tooManyKeys || tooManyBytes) {
+		limit, unit := maxKeys, "keys"
+		if !tooManyKeys {
+			limit, unit = maxBytes, "bytes"
+		}
+		return kverr.Newf(kverr.CapReached, "database %d of the namespace would hold more than %d %s", db, limit, unit).
+			WithHint("delete unused keys or set a TTL")
+	}
+	if tooManyKeys {
 		return kverr.Newf(kverr.CapReached, "database %d of the namespace holds %d of %d keys; %d more are refused",
 			db, before.Keys, maxKeys, after.Keys-before.Keys).
 			WithHint("delete unused keys or set a TTL")
 	}
-	if maxBytes != 0 && after.Bytes > maxBytes && after.Bytes > before.Bytes {
+	if tooManyBytes {
 		return kverr.Newf(kverr.CapReached, "database %d of the namespace holds %d of %d bytes; %d more are refused",
 			db, before.Bytes, maxBytes, after.Bytes-before.Bytes).
 			WithHint("delete unused keys or set a TTL")

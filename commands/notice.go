@@ -69,7 +69,7 @@ func (r *run) tell(n notice) {
 	r.notices.list = append(r.notices.list, n)
 	s := r.session
 	r.hub = r.engine.hubOf(s) // SUBSCRIBE in the same transaction may have made it
-	if s.subs.total == 0 {
+	if s.subs.total == 0 || !mayHear(s.principal.Prefix(), &n) {
 		return
 	}
 	// As in Redis 7.0 it stands before the reply when the command has not
@@ -173,22 +173,24 @@ func (h *hub) deliver(d *delivery) {
 	for i := range d.list {
 		n := &d.list[i]
 		if a := h.audiences[n.kind][n.channel]; a != nil {
-			a.send(n.message(), d)
+			a.send(n.message(), n, d)
 		}
 		if n.kind != subChannel {
 			continue
 		}
 		for _, a := range h.patterns {
 			if a.glob.match(n.channel) {
-				a.send(n.messageTo(a.name), d)
+				a.send(n.messageTo(a.name), n, d)
 			}
 		}
 	}
 }
 
-func (a *audience) send(m *message, d *delivery) {
+// send pushes a message, in which n is told. What a session's principal is does
+// not change while it is in an audience: see Session.become.
+func (a *audience) send(m *message, n *notice, d *delivery) {
 	for s := range a.sessions {
-		if s != d.from {
+		if s != d.from && (a.narrowed == 0 || mayHear(s.principal.Prefix(), n)) {
 			s.send(m, d.after)
 		}
 	}

@@ -11,20 +11,23 @@ import (
 
 func pubsubRows() []*Command {
 	const group = "pubsub"
-	// A channel is no key, so a token that opens only some keys opens none. The
-	// two kinds that may stand for keyspace events may wait for the store.
-	subscribe := func(name, since, syntax, doc string, arity int, flags Flag, run func(*Call) error) *Command {
-		return &Command{Name: name, Arity: arity, Flags: flags | Stateful | PubSub | Namespaced | WholeNamespace, ACL: "pubsub slow", Group: group, Since: since,
+	// A pattern names no channel: a token with a key prefix may subscribe to any,
+	// and hears what is for it. The two kinds that may stand for keyspace events may
+	// wait for the store.
+	named := KeySpec{First: 1, Last: -1, Step: 1}
+	subscribe := func(name, since, syntax, doc string, arity int, flags Flag, channels KeySpec, run func(*Call) error) *Command {
+		return &Command{Name: name, Arity: arity, Flags: flags | Stateful | PubSub | Namespaced, Channels: channels, ACL: "pubsub slow", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "noscript loading stale", Run: run}
 	}
 	publish := func(name, since, syntax, doc string, kind subscriptionKind) *Command {
-		return &Command{Name: name, Arity: 3, Flags: Tells | Namespaced | WholeNamespace, ACL: "pubsub fast", Group: group, Since: since,
+		return &Command{Name: name, Arity: 3, Flags: Tells | Namespaced, Channels: KeySpec{First: 1, Last: 1, Step: 1}, ACL: "pubsub fast", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "loading stale", Run: func(c *Call) error { return c.publish(kind) }}
 	}
-	ask := func(name, since, syntax, doc string, arity int, flags Flag, run func(*Call) error) *Command {
-		return &Command{Name: "pubsub|" + name, Arity: arity, Flags: flags | Namespaced | WholeNamespace, ACL: "pubsub slow", Group: group, Since: since,
+	ask := func(name, since, syntax, doc string, arity int, flags Flag, channels KeySpec, run func(*Call) error) *Command {
+		return &Command{Name: "pubsub|" + name, Arity: arity, Flags: flags | Namespaced, Channels: channels, ACL: "pubsub slow", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "loading stale", Run: run}
 	}
+	none, counted := KeySpec{}, KeySpec{First: 2, Last: -1, Step: 1}
 	join := func(kind subscriptionKind) func(*Call) error {
 		return func(c *Call) error { return c.subscribe(kind) }
 	}
@@ -32,22 +35,22 @@ func pubsubRows() []*Command {
 		return func(c *Call) error { return c.unsubscribe(kind) }
 	}
 	rows := []*Command{
-		subscribe("subscribe", "2.0.0", "channel [channel ...]", "Subscribes the connection to channels of its namespace.", -2, Slow, join(subChannel)),
-		subscribe("unsubscribe", "2.0.0", "[channel [channel ...]]", "Ends subscriptions to channels; without arguments, all of them.", -1, 0, leave(subChannel)),
-		subscribe("psubscribe", "2.0.0", "pattern [pattern ...]", "Subscribes the connection to all channels that match patterns.", -2, Slow, join(subPattern)),
-		subscribe("punsubscribe", "2.0.0", "[pattern [pattern ...]]", "Ends subscriptions to patterns; without arguments, all of them.", -1, 0, leave(subPattern)),
+		subscribe("subscribe", "2.0.0", "channel [channel ...]", "Subscribes the connection to channels of its namespace.", -2, Slow, named, join(subChannel)),
+		subscribe("unsubscribe", "2.0.0", "[channel [channel ...]]", "Ends subscriptions to channels; without arguments, all of them.", -1, 0, none, leave(subChannel)),
+		subscribe("psubscribe", "2.0.0", "pattern [pattern ...]", "Subscribes the connection to all channels that match patterns.", -2, Slow, none, join(subPattern)),
+		subscribe("punsubscribe", "2.0.0", "[pattern [pattern ...]]", "Ends subscriptions to patterns; without arguments, all of them.", -1, 0, none, leave(subPattern)),
 		publish("publish", "2.0.0", "channel message", "Sends a message to the subscribers of a channel, and returns how many there are.", subChannel),
-		subscribe("ssubscribe", "7.0.0", "shardchannel [shardchannel ...]", "Subscribes to shard channels, which are apart from the others. One server is one shard.", -2, 0, join(subShard)),
-		subscribe("sunsubscribe", "7.0.0", "[shardchannel [shardchannel ...]]", "Ends subscriptions to shard channels; without arguments, all of them.", -1, 0, leave(subShard)),
+		subscribe("ssubscribe", "7.0.0", "shardchannel [shardchannel ...]", "Subscribes to shard channels, which are apart from the others. One server is one shard.", -2, 0, named, join(subShard)),
+		subscribe("sunsubscribe", "7.0.0", "[shardchannel [shardchannel ...]]", "Ends subscriptions to shard channels; without arguments, all of them.", -1, 0, none, leave(subShard)),
 		publish("spublish", "7.0.0", "shardchannel message", "Sends a message to the subscribers of a shard channel, and returns how many there are.", subShard),
 		{Name: "pubsub", Arity: -2, ACL: "slow", Group: group, Since: "2.8.0", Syntax: "subcommand [argument ...]", Doc: "A container for what is known about subscriptions."},
-		ask("channels", "2.8.0", "[pattern]", "Lists the channels that have subscribers.", -2, Slow, func(c *Call) error { return c.listChannels(subChannel) }),
+		ask("channels", "2.8.0", "[pattern]", "Lists the channels that have subscribers.", -2, Slow, none, func(c *Call) error { return c.listChannels(subChannel) }),
 		{Name: "pubsub|help", Arity: 2, ACL: "slow", Group: group, Since: "6.2.0", Doc: "Lists the subcommands of PUBSUB.", Also: "loading stale", Run: runPubSubHelp},
-		ask("numpat", "2.8.0", "", "Returns how many different patterns are subscribed to.", 2, 0, runPubSubNumPat),
-		ask("numsub", "2.8.0", "[channel [channel ...]]", "Returns how many connections subscribed to each of the channels, patterns left aside.", -2, 0,
+		ask("numpat", "2.8.0", "", "Returns how many different patterns are subscribed to.", 2, WholeNamespace, none, runPubSubNumPat),
+		ask("numsub", "2.8.0", "[channel [channel ...]]", "Returns how many connections subscribed to each of the channels, patterns left aside.", -2, 0, counted,
 			func(c *Call) error { return c.countSubscribers(subChannel) }),
-		ask("shardchannels", "7.0.0", "[pattern]", "Lists the shard channels that have subscribers.", -2, Slow, func(c *Call) error { return c.listChannels(subShard) }),
-		ask("shardnumsub", "7.0.0", "[shardchannel [shardchannel ...]]", "Returns how many connections subscribed to each of the shard channels.", -2, 0,
+		ask("shardchannels", "7.0.0", "[pattern]", "Lists the shard channels that have subscribers.", -2, Slow, none, func(c *Call) error { return c.listChannels(subShard) }),
+		ask("shardnumsub", "7.0.0", "[shardchannel [shardchannel ...]]", "Returns how many connections subscribed to each of the shard channels.", -2, 0, counted,
 			func(c *Call) error { return c.countSubscribers(subShard) }),
 	}
 	return rows
@@ -333,7 +336,7 @@ func (c *Call) publish(kind subscriptionKind) error {
 	}
 	n := 0
 	if h := c.hub(); h != nil {
-		n = h.receivers(channel, kind)
+		n = h.receivers(&notice{kind: kind, channel: channel, payload: c.arg(2)})
 	}
 	if n > 0 {
 		c.run.tell(notice{kind: kind, channel: channel, payload: c.arg(2)})
@@ -358,6 +361,9 @@ func (c *Call) listChannels(kind subscriptionKind) error {
 	var names []string
 	if h := c.hub(); h != nil {
 		names = h.channels(kind, pattern)
+	}
+	if prefix := c.Session.principal.Prefix(); prefix != "" {
+		names = slices.DeleteFunc(names, func(name string) bool { return !mayName(prefix, name, false) })
 	}
 	slices.Sort(names)
 	c.Out.Array(len(names))

@@ -194,6 +194,7 @@ type run struct {
 
 	bases      [storage.Databases]storage.Tx
 	stages     [storage.Databases]stage
+	narrowed   [storage.Databases]prefixTx // for a token with a key prefix
 	call       Call
 	notices    notices
 	changed    []forgotten    // what the table of tracked keys knew of those that were changed

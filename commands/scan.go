@@ -10,9 +10,9 @@ import (
 
 func scanRows() []*Command {
 	return []*Command{
-		{Name: "keys", Arity: 2, Flags: Reads | WholeNamespace | Bulky | Slow, ACL: "keyspace read slow dangerous", Group: "keys", Since: "1.0.0",
+		{Name: "keys", Arity: 2, Flags: Reads | WholeNamespace | Narrowed | Bulky | Slow, ACL: "keyspace read slow dangerous", Group: "keys", Since: "1.0.0",
 			Syntax: "pattern", Doc: "Lists the keys that match a glob, in order. A pattern that begins with a literal walks only that range.", Tips: "request_policy:all_shards nondeterministic_output_order", Run: runKeys},
-		{Name: "scan", Arity: -2, Flags: Reads | WholeNamespace | Bulky | Slow, ACL: "keyspace read slow", Group: "keys", Since: "2.8.0",
+		{Name: "scan", Arity: -2, Flags: Reads | WholeNamespace | Narrowed | Bulky | Slow, ACL: "keyspace read slow", Group: "keys", Since: "2.8.0",
 			Syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
 			Doc:    "Lists keys page by page. The cursor works on any connection of the namespace and after a restart.", Tips: "nondeterministic_output request_policy:special", Run: runScan},
 	}
@@ -120,7 +120,7 @@ func runScan(c *Call) error {
 	)
 	err = c.ascend(from, prefix, func(key string) bool {
 		if looked == o.count {
-			next = c.Engine.cursors.remember(c.Session.principal.App.ID, c.db, strings.Clone(key)) // the table outlives the transaction
+			next = c.Engine.cursors.remember(c.cursorOwner(), strings.Clone(key)) // the table outlives the transaction
 			return false
 		}
 		looked++
@@ -149,7 +149,7 @@ func (c *Call) scanFrom(cursor uint64, prefix string) (string, error) {
 	if cursor == 0 {
 		return prefix, nil
 	}
-	if key, ok := c.Engine.cursors.recall(c.Session.principal.App.ID, c.db, cursor); ok {
+	if key, ok := c.Engine.cursors.recall(c.cursorOwner(), cursor); ok {
 		return max(key, prefix), nil
 	}
 	from := prefix

@@ -146,7 +146,7 @@ func numKeys(argv [][]byte) (int, error) {
 // findScript returns the script that a command of EVAL's family names.
 func (s *Session) findScript(cmd *Command, argv [][]byte) (*script, error) {
 	if strings.HasPrefix(cmd.Name, "evalsha") {
-		if found := s.scriptSpace().find(borrow(argv[1])); found != nil {
+		if found := s.scriptSpace().find(s.principal.Prefix(), borrow(argv[1])); found != nil {
 			return found, nil
 		}
 		return nil, errNoScript
@@ -158,7 +158,8 @@ func (s *Session) findScript(cmd *Command, argv [][]byte) (*script, error) {
 func (s *Session) compileScript(text string, loaded bool) (*script, error) {
 	space := s.scriptSpace()
 	sha := lua.SHA1(text)
-	if found := space.find(sha); found != nil {
+	scope := s.principal.Prefix()
+	if found := space.find(scope, sha); found != nil {
 		if loaded {
 			space.keep(found)
 		}
@@ -168,7 +169,7 @@ func (s *Session) compileScript(text string, loaded bool) (*script, error) {
 	if err != nil {
 		return nil, err
 	}
-	made.loaded = loaded
+	made.loaded, made.scope = loaded, scope
 	s.engine.scripts.add(space, made)
 	return made, nil
 }
@@ -247,7 +248,7 @@ func runScriptLoad(c *Call) error {
 func runScriptExists(c *Call) error {
 	c.Out.Array(c.argc() - 2)
 	for _, sha := range c.Argv[2:] {
-		c.Out.Bool(c.Session.scriptSpace().find(borrow(sha)) != nil)
+		c.Out.Bool(c.Session.scriptSpace().find(c.Session.principal.Prefix(), borrow(sha)) != nil)
 	}
 	return nil
 }
@@ -256,7 +257,7 @@ func runScriptFlush(c *Call) error {
 	if c.argc() > 3 || c.argc() == 3 && !strings.EqualFold(c.arg(2), "sync") && !strings.EqualFold(c.arg(2), "async") {
 		return errScriptFlush
 	}
-	c.Engine.scripts.flush(c.Session.scriptSpace())
+	c.Engine.scripts.flush(c.Session.scriptSpace(), c.Session.principal.Prefix())
 	c.Out.Status("OK")
 	return nil
 }

@@ -16,6 +16,7 @@ const (
 // script is one that EVALSHA knows.
 type script struct {
 	sha      string
+	scope    string // key prefix of the token that brought it: others do not find it
 	compiled *lua.Script
 	cost     int   // bytes, about
 	loaded   bool  // by SCRIPT LOAD
@@ -31,8 +32,14 @@ func scriptCost(text string) int { return 2048 + 24*len(text) }
 
 const shaLength = 40
 
+// scriptName is what a script is found by: whether somebody has loaded it, and
+// what it does, is not for a token that opens other keys.
+type scriptName struct{ scope, sha string }
+
+func (s *script) name() scriptName { return scriptName{s.scope, s.sha} }
+
 // find returns a script by its SHA1, of any case, or nil.
-func (p *scriptSpace) find(sha string) *script {
+func (p *scriptSpace) find(scope, sha string) *script {
 	if p == nil || len(sha) != shaLength {
 		return nil
 	}
@@ -46,7 +53,7 @@ func (p *scriptSpace) find(sha string) *script {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.scripts[string(lower[:])]
+	s := p.scripts[scriptName{scope, string(lower[:])}]
 	if s != nil {
 		p.used++
 		s.used = p.used
@@ -67,7 +74,7 @@ func (ss *scriptSpaces) add(p *scriptSpace, s *script) {
 	defer ss.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, already := p.scripts[s.sha]; already {
+	if _, already := p.scripts[s.name()]; already {
 		return
 	}
 	for len(p.scripts) > 0 && (len(p.scripts) >= maxScripts || p.cost+s.cost > maxScriptCost) {
@@ -77,7 +84,7 @@ func (ss *scriptSpaces) add(p *scriptSpace, s *script) {
 	}
 	p.used++
 	s.used = p.used
-	p.scripts[s.sha] = s
+	p.scripts[s.name()] = s
 	p.cost += s.cost
 	ss.cost += s.cost
 }
@@ -95,7 +102,7 @@ func (p *scriptSpace) leastUsed() *script {
 
 // forget drops a script. Callers hold both locks.
 func (ss *scriptSpaces) forget(p *scriptSpace, s *script) {
-	delete(p.scripts, s.sha)
+	delete(p.scripts, s.name())
 	p.cost -= s.cost
 	ss.cost -= s.cost
 }
@@ -134,11 +141,19 @@ func (ss *scriptSpaces) clear(p *scriptSpace) {
 	}
 }
 
-// flush is clear for SCRIPT FLUSH.
-func (ss *scriptSpaces) flush(p *scriptSpace) {
+// flush is clear for SCRIPT FLUSH. A token with a key prefix drops its own.
+func (ss *scriptSpaces) flush(p *scriptSpace, scope string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ss.clear(p)
+	if scope == "" {
+		ss.clear(p)
+		return
+	}
+	for _, s := range p.scripts {
+		if s.scope == scope {
+			ss.forget(p, s)
+		}
+	}
 }

@@ -23,7 +23,7 @@ type scriptSpace struct {
 	running atomic.Pointer[scriptRun]
 
 	mu      sync.Mutex // guards what follows
-	scripts map[string]*script
+	scripts map[scriptName]*script
 	cost    int
 	used    int64 // a count of uses, which orders them
 }
@@ -129,7 +129,7 @@ func (ss *scriptSpaces) attach(id storage.ID) *scriptSpace {
 		if ss.byID == nil {
 			ss.byID = make(map[storage.ID]*scriptSpace)
 		}
-		p = &scriptSpace{id: id, scripts: make(map[string]*script)}
+		p = &scriptSpace{id: id, scripts: make(map[scriptName]*script)}
 		ss.byID[id] = p
 	}
 	p.members++

@@ -108,7 +108,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	now := e.clock()
 	p := e.arrival(&o)
 	s := &Session{
-		id:        e.nextSession.Add(1),
+		id:        e.numberSession(now),
 		engine:    e,
 		opts:      o,
 		created:   now,
@@ -136,6 +136,23 @@ func (s *Session) countIn(n int64) {
 	}
 }
 
+// numberSession returns the number of a new connection: the microsecond in
+// which it came, or the next one that is free. As in Redis the numbers grow, here
+// also over restarts. They do not count: what lies between two of them is time,
+// and not how many others connected meanwhile.
+func (e *Engine) numberSession(now time.Time) int64 {
+	// The difference is told from the monotonic clock. A step back of the time of
+	// day would make all new numbers neighbours.
+	micros := e.started.UnixMicro() + now.Sub(e.started).Microseconds()
+	for {
+		last := e.newest.Load()
+		id := max(micros, last+1)
+		if e.newest.CompareAndSwap(last, id) {
+			return id
+		}
+	}
+}
+
 // arrival is who a connection is that sent nothing yet.
 func (e *Engine) arrival(o *SessionOptions) *auth.Principal {
 	cert := o.Certificate
@@ -159,6 +176,7 @@ func (e *Engine) EndSession(s *Session) {
 	s.leaveHub()
 	s.leaveScriptSpace()
 	s.countIn(-1)
+	s.forgetQueue()
 }
 
 // SignedIn tells whether the session has a principal. Doors allow more before
@@ -205,7 +223,7 @@ func (s *Session) become(p *auth.Principal) {
 func (s *Session) forgetNamespace() {
 	s.spaces = [storage.Databases]storage.Namespace{}
 	s.leaveScriptSpace()
-	s.multi = nil
+	s.forgetQueue()
 	s.watched = nil
 	s.show(func(v *shownState) { v.multi, v.watched = -1, 0 })
 }
@@ -226,14 +244,17 @@ func (s *Session) snapshot() shownState {
 }
 
 // maySee tells whether an app's session may see other in listings: an
-// app sees only connections of its own namespace, the admin sees all.
+// app sees only connections of its own namespace, one with a token that has a key
+// prefix only those of that token, the admin sees all.
 func (s *Session) maySee(other shownState) bool {
 	switch {
 	case s.principal.Admin:
 		return true
 	case other.principal == nil || other.principal.Admin:
 		return false
+	case other.principal.App.ID != s.principal.App.ID:
+		return false
 	default:
-		return other.principal.App.ID == s.principal.App.ID
+		return s.principal.Prefix() == "" || s.principal.Token.Same(other.principal.Token)
 	}
 }

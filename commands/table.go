@@ -22,7 +22,7 @@ const (
 	Admin                           // only for the admin
 	PubSub                          // allowed while subscribed in RESP2
 	CrossDB                         // may touch both databases of the namespace
-	WholeNamespace                  // sees keys that its arguments do not name
+	WholeNamespace                  // sees keys that its arguments do not name: refused to a token with a key prefix, unless Narrowed
 	Bulky                           // may have a large reply: shares no transaction with its neighbours
 	EndsMulti                       // ends the transaction even when it is refused
 	EndsPause                       // never waits for a pause
@@ -32,6 +32,7 @@ const (
 	NoScript                        // may not be called by a script; follows from Also
 	Tells                           // sends messages to others: not for a token that may only read
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
+	Narrowed                        // for a token with a key prefix, only the keys under it exist
 )
 
 // KeySpec says which arguments are keys, in Redis's terms: the first and last
@@ -48,16 +49,19 @@ type KeySpec struct {
 // Command is one row of the table: everything the rest of the program knows
 // about a command.
 type Command struct {
-	Name   string // lower case; a subcommand is "container|name"
-	Arity  int    // number of arguments with the name; negative is a minimum
-	Flags  Flag
-	Keys   KeySpec
-	ACL    string // ACL categories without the at sign, separated by blanks
-	Group  string // chapter of the documentation
-	Since  string // version of Redis, or of Cubby for its own commands
-	Syntax string // arguments as documentation shows them
-	Doc    string // one line
-	Run    func(*Call) error
+	Name  string // lower case; a subcommand is "container|name"
+	Arity int    // number of arguments with the name; negative is a minimum
+	Flags Flag
+	Keys  KeySpec
+	// Channels are the arguments that name channels of pub/sub. A key prefix holds
+	// for them, too.
+	Channels KeySpec
+	ACL      string // ACL categories without the at sign, separated by blanks
+	Group    string // chapter of the documentation
+	Since    string // version of Redis, or of Cubby for its own commands
+	Syntax   string // arguments as documentation shows them
+	Doc      string // one line
+	Run      func(*Call) error
 
 	// What only COMMAND INFO tells, in Redis's words, separated by blanks.
 	Tips string // advice for clients that split commands over a cluster
@@ -93,8 +97,9 @@ func (c *Command) arityFits(argc int) bool {
 
 // keyRange returns the positions of the keys in argv: for i := first; i <= last; i += step.
 // A command without keys gets an empty range.
-func (c *Command) keyRange(argv [][]byte) (first, last, step int) {
-	k := &c.Keys
+func (c *Command) keyRange(argv [][]byte) (first, last, step int) { return c.Keys.find(argv) }
+
+func (k *KeySpec) find(argv [][]byte) (first, last, step int) {
 	first, last, step = k.First, k.Last, k.Step
 	switch {
 	case k.Find != nil:

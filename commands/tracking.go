@@ -18,7 +18,7 @@ func trackingRows() []*Command {
 			Syntax: "YES | NO", Doc: "Says whether the keys of the next command are tracked, in the modes OPTIN and OPTOUT.", Run: runClientCaching},
 		{Name: "client|getredir", Arity: 2, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
 			Doc: "Returns the connection that invalidations go to, 0 for this one, or -1 without tracking.", Run: runClientGetRedir},
-		{Name: "client|tracking", Arity: -3, Flags: Stateful | Namespaced | WholeNamespace | Slow, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
+		{Name: "client|tracking", Arity: -3, Flags: Stateful | Namespaced | Slow, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
 			Syntax: "<ON | OFF> [REDIRECT client-id] [PREFIX prefix ...] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
 			Doc:    "Tells this connection, or another one, when keys change that it has read: client-side caching.", Run: runClientTracking},
 		{Name: "client|trackinginfo", Arity: 2, Also: also, ACL: "slow connection", Group: "connection", Since: "6.2.0",
@@ -53,6 +53,7 @@ var (
 	errBcastOpt        = kverr.New(kverr.Err, "OPTIN and OPTOUT are not compatible with BCAST")
 	errBothOpts        = kverr.New(kverr.Err, "You can't specify both OPTIN mode and OPTOUT mode")
 	errSwitchOpt       = kverr.New(kverr.Err, "You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.")
+	errTrackedOutside  = kverr.New(kverr.NoPerm, "this token tracks only prefixes that start with its own")
 	errPrefixesFull    = kverr.Newf(kverr.BadInput, "the connection would track more than %d prefixes", maxTrackedPrefixes).WithHint("shorter prefixes cover more keys")
 )
 
@@ -92,7 +93,7 @@ func (c *Call) parseTracking() (o tracking, err error) {
 			if o.redirect, err = c.intArg(i); err != nil {
 				return o, err
 			}
-			if target := c.Engine.sessionByID(o.redirect); target == nil || !target.snapshot().in(c.Session.principal.App.ID) {
+			if target := c.Engine.sessionByID(o.redirect); target == nil || !c.mayRedirect(target.snapshot()) {
 				return o, errRedirectUnknown
 			}
 		case strings.EqualFold(word, "BCAST"):
@@ -108,12 +109,22 @@ func (c *Call) parseTracking() (o tracking, err error) {
 			if err := c.checkChannel(c.arg(i)); err != nil {
 				return o, err
 			}
+			if !strings.HasPrefix(c.arg(i), c.Session.principal.Prefix()) {
+				return o, errTrackedOutside
+			}
 			o.prefixes = append(o.prefixes, strings.Clone(c.arg(i)))
 		default:
 			return o, errSyntax
 		}
 	}
 	return o, nil
+}
+
+// mayRedirect tells whether invalidations may go to another connection: one of
+// the namespace that the session may see, and that may see the session's keys.
+func (c *Call) mayRedirect(target shownState) bool {
+	p := c.Session.principal
+	return target.in(p.App.ID) && c.Session.maySee(target) && strings.HasPrefix(p.Prefix(), target.principal.Prefix())
 }
 
 // check tells whether tracking may go on as o, in Redis's order.
@@ -158,7 +169,7 @@ func errOverlap(prefix, which, other string) error {
 func (s *Session) startTracking(o *tracking) {
 	s.attach()
 	if o.bcast && len(o.prefixes) == 0 {
-		o.prefixes = []string{""}
+		o.prefixes = []string{s.principal.Prefix()} // all keys that it may see
 	}
 	o.on, o.caching = true, s.track.caching
 	fresh := o.prefixes

@@ -47,7 +47,7 @@ func TestTrackingStaysInTheNamespace(t *testing.T) {
 	require.Equal(t, "-"+errNoNamespace.Error()+"\r\n", h.admin().do("CLIENT", "TRACKING", "ON"))
 	app := auth.NewApp(testApp, wideOpen())
 	other.s.become(&auth.Principal{App: app, Token: &auth.Token{App: app.ID, Scope: auth.Scope{Prefix: "mine:"}}})
-	require.Contains(t, other.do("CLIENT", "TRACKING", "ON", "BCAST"), "-NOPERM")
+	require.Contains(t, other.do("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "min"), "-NOPERM")
 }
 
 // Whoever leaves the namespace hears nothing more of it.

@@ -27,14 +27,16 @@ func txnRows() []*Command {
 // transaction is what MULTI collects.
 type transaction struct {
 	items   []item
-	bytes   int  // of the items' arguments, with what keeping them costs
-	spoiled bool // a command was refused: EXEC will do nothing
+	bytes   int        // of the items' arguments, with what keeping them costs
+	app     storage.ID // for which the bytes are counted
+	spoiled bool       // a command was refused: EXEC will do nothing
 }
 
-// Bounds on what one connection can make the server keep between commands.
-// Redis has none; it trusts its clients with all of its memory.
+// Bounds on what clients can make the server keep between commands. Redis has
+// none; it trusts its clients with all of its memory.
 const (
-	maxQueuedBytes = 64 << 20
+	maxQueuedBytes = 64 << 20  // of a connection
+	maxQueuedAll   = 256 << 20 // of all connections of a namespace
 	maxWatched     = 4096
 	argumentCost   = 40 // bytes that keeping an argument takes beside its own
 )
@@ -42,6 +44,8 @@ const (
 var (
 	errQueueFull = kverr.Newf(kverr.BadInput, "the transaction would hold more than %d bytes of commands", maxQueuedBytes).
 			WithHint("split it into several")
+	errQueuesFull = kverr.Newf(kverr.BadInput, "the transactions of the namespace's connections would hold more than %d bytes of commands", maxQueuedAll).
+			WithHint("EXEC or DISCARD some of them")
 	errWatchFull = kverr.Newf(kverr.BadInput, "the connection would watch more than %d keys", maxWatched).
 			WithHint("EXEC, DISCARD or UNWATCH forgets the present ones")
 )
@@ -54,7 +58,8 @@ type watchedKey struct {
 	version uint64
 }
 
-// enqueue keeps an admitted command for EXEC. Errors: errQueueFull.
+// enqueue keeps an admitted command for EXEC. Errors: errQueueFull,
+// errQueuesFull.
 func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
 	cost := 0
 	for _, a := range argv {
@@ -62,6 +67,12 @@ func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
 	}
 	if s.multi.bytes+cost > maxQueuedBytes {
 		return errQueueFull
+	}
+	if p := s.principal; p != nil && p.App != nil {
+		if !s.engine.queued.add(p.App.ID, int64(cost)) {
+			return errQueuesFull
+		}
+		s.multi.app = p.App.ID
 	}
 	s.multi.bytes += cost
 	s.multi.items = append(s.multi.items, item{cmd: cmd, argv: cloneArgv(argv)})
@@ -106,7 +117,7 @@ func runDiscard(c *Call) error {
 
 // endTransaction leaves MULTI and forgets the watched keys.
 func (s *Session) endTransaction() {
-	s.multi = nil
+	s.forgetQueue()
 	s.unwatch()
 	s.show(func(v *shownState) { v.multi = -1 })
 }
@@ -125,7 +136,10 @@ func runExec(c *Call) error {
 	if txn == nil {
 		return kverr.New(kverr.Err, "EXEC without MULTI")
 	}
-	defer s.endTransaction()
+	defer func() {
+		s.multi = txn
+		s.endTransaction()
+	}()
 	s.multi = nil // what runs below is not queued again
 	if txn.spoiled {
 		return errExecAbort

@@ -159,3 +159,39 @@ func TestAConnectionWatchesABoundedNumberOfKeys(t *testing.T) {
 	require.Empty(t, c.s.watched, "all of them or none")
 	require.Equal(t, "+OK\r\n", c.do("WATCH", "one more"))
 }
+
+// What the transactions of a namespace hold together has a bound, which those
+// that end make room below.
+func TestQueuedCommandsOfANamespaceAreBounded(t *testing.T) {
+	h := newHarness(t)
+	big := strings.Repeat("v", 1<<20)
+	var clients []*client
+	full := ""
+	for full == "" {
+		require.LessOrEqual(t, len(clients), maxQueuedAll/maxQueuedBytes)
+		c := h.open()
+		clients = append(clients, c)
+		c.do("MULTI")
+		for range maxQueuedBytes/(1<<20) - 1 {
+			if reply := c.do("SET", "k", big); reply != "+QUEUED\r\n" {
+				full = reply
+				break
+			}
+		}
+	}
+	require.Equal(t, "-"+errQueuesFull.Error()+"\r\n", full)
+	last := clients[len(clients)-1]
+	require.Equal(t, "-EXECABORT Transaction discarded because of previous errors.\r\n", last.do("EXEC"))
+	other := h.session(storage.ID{Tenant: "t", App: "b"}, wideOpen())
+	require.Equal(t, []string{"+OK\r\n", "+QUEUED\r\n"}, other.pipeline([]string{"MULTI"}, []string{"SET", "k", big}))
+
+	// Each way out of MULTI gives back what it held.
+	clients[0].do("DISCARD")
+	clients[1].do("RESET")
+	h.engine.EndSession(clients[2].s)
+	h.engine.EndSession(other.s)
+	for _, c := range clients[3:] {
+		c.do("EXEC")
+	}
+	require.Empty(t, h.engine.queued.byApp)
+}
