@@ -42,7 +42,7 @@ type Directory struct {
 	refusals refusalLog
 
 	versionKey [VersionKeyLen]byte
-
+	browser    atomic.Pointer[digest] // signs browser tokens; nil until the first
 	settingJWT sync.Mutex
 	jwt        atomic.Pointer[jwtVerifier] // nil accepts no JSON Web Token
 
@@ -189,7 +189,10 @@ func (d *Directory) Authenticate(_ context.Context, user, secret string) (*Princ
 
 // verify returns the principal that a secret proves. Its errors are for the log.
 func (d *Directory) verify(secret string) (*Principal, error) {
-	if looksSigned(secret) {
+	switch {
+	case looksLikeBrowserToken(secret):
+		return d.verifyBrowser(secret)
+	case looksSigned(secret):
 		return d.verifyJWT(secret)
 	}
 	return d.verifyOpaque(secret)

@@ -3,6 +3,8 @@
 // tokens in the store's own reserved namespace and knows no commands.
 package auth
 
+import "slices"
+
 // Principal is who a session is after it signed in.
 type Principal struct {
 	Admin bool
@@ -33,6 +35,26 @@ func (p *Principal) Prefix() string {
 	return p.Token.Prefix
 }
 
+// EndsAt is when the principal may act no longer (Unix milliseconds), as far as
+// that is known today; 0 is never.
+func (p *Principal) EndsAt() int64 {
+	switch {
+	case p == nil:
+		return 0
+	case p.Token != nil:
+		return p.Token.ExpiresAt
+	default:
+		return p.Until
+	}
+}
+
+// Admits tells whether the principal may act on behalf of a web origin. What is
+// not a browser has none, and may always; a token may be used from the origins
+// that it names, and whoever has no token from none.
+func (p *Principal) Admits(origin string) bool {
+	return origin == "" || p != nil && p.Token != nil && slices.Contains(p.Token.Origins, origin)
+}
+
 // Name is how the principal is called in listings: its namespace, or "admin".
 func (p *Principal) Name() string {
 	switch {
@@ -46,7 +68,7 @@ func (p *Principal) Name() string {
 }
 
 // SignIn tells how the principal signed in, in one word without secrets:
-// "admin", "token:<id>", "jwt:<jti>", "jwt" for one without jti, "certificate",
+// "admin", "token:<id>", "browser:<id of the token that bought it>", "jwt:<jti>", "jwt" for one without jti, "certificate",
 // "anonymous", or "none" before a sign-in.
 func (p *Principal) SignIn() string {
 	switch {
@@ -58,6 +80,8 @@ func (p *Principal) SignIn() string {
 		return "certificate"
 	case p.Token == nil:
 		return "anonymous"
+	case p.Token.parent != nil:
+		return "browser:" + p.Token.parent.ID
 	case !p.Token.Signed():
 		return "token:" + p.Token.ID
 	case p.Token.JWTID == "":

@@ -20,7 +20,15 @@ const (
 	tokenKey = "token:" // and the token's id
 
 	versionKeyName = "version-key" // alone; its value is bytes
+
+	signingKey     = "key:" // and what the key is for
+	browserKeyName = "browser"
 )
+
+// keyRecord is a key as it is stored.
+type keyRecord struct {
+	Key []byte `json:"key"`
+}
 
 // appRecord is an app as it is stored.
 type appRecord struct {
@@ -84,6 +92,8 @@ func (d *Directory) load(key string, text []byte) error {
 		return d.loadVersionKey(text)
 	case strings.HasPrefix(key, tokenKey):
 		return d.loadToken(key[len(tokenKey):], text)
+	case key == signingKey+browserKeyName:
+		return d.loadBrowserKey(text)
 	}
 	return errors.New("this version does not know such a record")
 }
@@ -102,6 +112,20 @@ func (d *Directory) loadApp(name string, text []byte) error {
 		return err
 	}
 	d.apps[id] = &member{app: app, tokens: make(map[string]*Token)}
+	return nil
+}
+
+func (d *Directory) loadBrowserKey(text []byte) error {
+	var r keyRecord
+	if err := json.Unmarshal(text, &r); err != nil {
+		return err
+	}
+	key := new(digest)
+	if len(r.Key) != len(key) {
+		return fmt.Errorf("the key has %d bytes", len(r.Key))
+	}
+	copy(key[:], r.Key)
+	d.browser.Store(key)
 	return nil
 }
 

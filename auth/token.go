@@ -27,29 +27,39 @@ type Token struct {
 	hash    digest
 	revoked atomic.Bool
 	key     *jwtKey // that signed it; nil for an opaque token
+	parent  *Token  // that bought it; nil for all but browser tokens
 }
 
 // Signed tells whether the token was a JSON Web Token.
 func (t *Token) Signed() bool { return t != nil && t.key != nil }
 
+// ComesFrom tells whether the token has that ID, or was bought with the one that
+// has it.
+func (t *Token) ComesFrom(id string) bool {
+	return t != nil && (t.ID == id || t.parent.ComesFrom(id))
+}
+
 // Same tells whether both are one token, whichever of its secrets was used; of
-// JSON Web Tokens, whether both came from one.
+// those that are made at a sign-in, whether both came from one.
 func (t *Token) Same(other *Token) bool {
 	switch {
 	case t == other:
 		return true
-	case t == nil || other == nil || t.Signed() != other.Signed():
+	case t == nil || other == nil || t.ofOneSignIn() != other.ofOneSignIn():
 		return false
-	case t.Signed():
+	case t.ofOneSignIn():
 		return t.hash == other.hash
 	}
 	return t.ID != "" && t.ID == other.ID
 }
 
+// ofOneSignIn tells whether the token is made anew at each sign-in.
+func (t *Token) ofOneSignIn() bool { return t != nil && (t.key != nil || t.parent != nil) }
+
 // ended tells whether the token no longer opens anything at now (Unix
 // milliseconds).
 func (t *Token) ended(now int64) bool {
-	return t.revoked.Load() || t.ExpiresAt != 0 && now >= t.ExpiresAt || t.key != nil && t.key.withdrawn.Load()
+	return t.parent != nil && t.parent.ended(now) || t.revoked.Load() || t.ExpiresAt != 0 && now >= t.ExpiresAt || t.key != nil && t.key.withdrawn.Load()
 }
 
 // Scope is what a token may do in its namespace. The zero value may do

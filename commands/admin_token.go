@@ -124,7 +124,7 @@ func runTokenRevoke(c *Call) error {
 	if err != nil {
 		return err
 	}
-	c.Engine.disconnect(func(p *auth.Principal) bool { return ok && p.Token != nil && p.Token.ID == id })
+	c.Engine.disconnect(func(p *auth.Principal) bool { return ok && p.Token.ComesFrom(id) })
 	c.Out.Bool(ok)
 	return nil
 }

@@ -39,6 +39,11 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 	if !cmd.arityFits(len(argv)) {
 		return cmd, refuse, errArity(cmd)
 	}
+	// It has a connection that it can be about. Otherwise it does not exist here,
+	// and an EXEC ends no transaction.
+	if s.opts.Stateless && cmd.has(OwnConnection) && !r.Own {
+		return nil, refuse, errStateless(cmd)
+	}
 	// Its sender has signed in, and the sign-in still holds.
 	p := s.principal
 	if !cmd.has(NoAuth) {
@@ -47,6 +52,9 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 		}
 		if !p.Valid(now.UnixMilli()) {
 			return cmd, refuse, errSignInEnded
+		}
+		if s.foreign {
+			return cmd, refuse, errForeignOrigin
 		}
 	}
 	if r.Refusal != nil {
@@ -58,7 +66,7 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 	}
 	if s.prepaid > 0 {
 		s.prepaid--
-	} else if p != nil && p.App != nil && !cmd.has(NoAuth) {
+	} else if p != nil && p.App != nil && !cmd.has(NoAuth) && !r.Own {
 		if err := checkRate(p.App, now); err != nil {
 			return cmd, refuse, err
 		}

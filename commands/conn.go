@@ -11,20 +11,20 @@ import (
 
 func connRows() []*Command {
 	return []*Command{
-		{Name: "auth", Arity: -2, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+		{Name: "auth", Arity: -2, Flags: OwnConnection | Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "[tenant/app | default | admin] token-or-password", Doc: "Signs the connection in to one namespace, or as the admin.", Also: "noscript loading stale allow_busy", Secrets: secretsOfAuth, Run: runAuth},
-		{Name: "hello", Arity: -1, Flags: Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "6.0.0",
+		{Name: "hello", Arity: -1, Flags: OwnConnection | Stateful | NoAuth | NoMulti | Slow, ACL: "fast connection", Group: "connection", Since: "6.0.0",
 			Syntax: "[protover [AUTH username password] [SETNAME clientname]]",
 			Doc:    "Chooses RESP2 or RESP3, signs in, and tells about the server.", Also: "noscript loading stale allow_busy", Secrets: secretsOfHello, Run: runHello},
 		{Name: "ping", Arity: -1, Flags: PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "[message]", Doc: "Answers PONG, or the message.", Tips: "request_policy:all_shards response_policy:all_succeeded", Run: runPing},
 		{Name: "echo", Arity: 2, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "message", Doc: "Answers the message.", Also: "loading stale", Run: runEcho},
-		{Name: "select", Arity: 2, Flags: Stateful | CrossDB, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+		{Name: "select", Arity: 2, Flags: OwnConnection | Stateful | CrossDB, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Syntax: "<0 | 1>", Doc: "Chooses the durable database 0 or the ephemeral database 1.", Also: "loading stale", Run: runSelect},
-		{Name: "quit", Arity: -1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
+		{Name: "quit", Arity: -1, Flags: OwnConnection | Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "1.0.0",
 			Doc: "Closes the connection after the replies so far.", Also: "noscript loading stale allow_busy", Run: runQuit},
-		{Name: "reset", Arity: 1, Flags: Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "6.2.0",
+		{Name: "reset", Arity: 1, Flags: OwnConnection | Stateful | NoAuth | AlwaysNow | PubSub, ACL: "fast connection", Group: "connection", Since: "6.2.0",
 			Doc: "Returns the connection to the state of a new one.", Also: "noscript loading stale allow_busy", Run: runReset},
 	}
 }

@@ -165,6 +165,10 @@ type Request struct {
 	// argument that was too large to be kept. It is answered in the command's
 	// place, and spoils an open transaction like any refusal.
 	Refusal error
+	// Own tells that the door put the command in by itself, to do for a
+	// Stateless session what its client asked for in another way. It costs the
+	// client nothing of its rate.
+	Own bool
 }
 
 // Wait returns when the replies that depend on s may be sent.

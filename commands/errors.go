@@ -36,6 +36,16 @@ var (
 	errDBIndex    = kverr.New(kverr.Err, "DB index is out of range")
 )
 
+func errStateless(cmd *Command) error {
+	return kverr.Newf(kverr.Err, "the '%s' command is about the connection that sends it, and requests over HTTP have none of their own", strings.ReplaceAll(cmd.Name, "|", " ")).
+		WithHint("POST /multi-exec performs a transaction, GET /subscribe/CHANNEL streams messages, the header Authorization signs in, Cubby-Database chooses the database")
+}
+
+// errForeignOrigin does not say which origins would do: who may know has made
+// the token.
+var errForeignOrigin = kverr.New(kverr.NoPerm, "this token may not be used from this web origin").
+	WithHint("a token for browsers names its origins: TOKEN.SESSION or TOKEN.CREATE with ORIGIN")
+
 func errArity(cmd *Command) error {
 	return kverr.Newf(kverr.Err, "wrong number of arguments for '%s' command", cmd.Name)
 }

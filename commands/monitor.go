@@ -13,7 +13,7 @@ import (
 
 func monitorRows() []*Command {
 	return []*Command{
-		{Name: "monitor", Arity: 1, Flags: Admin | Stateful, Also: "noscript loading stale", ACL: "slow admin dangerous", Group: "admin", Since: "1.0.0",
+		{Name: "monitor", Arity: 1, Flags: OwnConnection | Admin | Stateful, Also: "noscript loading stale", ACL: "slow admin dangerous", Group: "admin", Since: "1.0.0",
 			Doc: "Shows every command as it is run, of one namespace after APP.USE. Secrets and commands of the admin are left out.", Run: runMonitor},
 	}
 }

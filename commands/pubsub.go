@@ -16,7 +16,7 @@ func pubsubRows() []*Command {
 	// wait for the store.
 	named := KeySpec{First: 1, Last: -1, Step: 1}
 	subscribe := func(name, since, syntax, doc string, arity int, flags Flag, channels KeySpec, run func(*Call) error) *Command {
-		return &Command{Name: name, Arity: arity, Flags: flags | Stateful | PubSub | Namespaced, Channels: channels, ACL: "pubsub slow", Group: group, Since: since,
+		return &Command{Name: name, Arity: arity, Flags: flags | OwnConnection | Stateful | PubSub | Namespaced, Channels: channels, ACL: "pubsub slow", Group: group, Since: since,
 			Syntax: syntax, Doc: doc, Also: "noscript loading stale", Run: run}
 	}
 	publish := func(name, since, syntax, doc string, kind subscriptionKind) *Command {

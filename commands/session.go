@@ -16,6 +16,13 @@ type SessionOptions struct {
 	Door   string // "resp" or "http"
 	Remote string // the peer's address as listings show it
 	Local  string // our address
+	// Origin is the web origin on whose behalf a browser sends, as in the header
+	// of that name; empty is none. Only tokens that name it open anything.
+	Origin string
+	// Stateless tells that the session lasts for one request of its client:
+	// commands about the connection make no sense in it, but for those that the
+	// door puts in (Request.Own).
+	Stateless bool
 	// Certificate is what the door has verified of the client; nil is nothing.
 	Certificate *Certificate
 	// Kill closes the connection from another goroutine; may be nil.
@@ -54,6 +61,7 @@ type Session struct {
 	multi     *transaction
 	watched   []watchedKey
 	closing   bool
+	foreign   bool // the principal may not act from the session's origin
 	reply     replyMode
 	prepaid   int // commands that TryDo admitted and did not run: they pay no rate again
 	silenced  int // how many commands of the last Do got no reply
@@ -117,6 +125,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	}
 	s.watch.fake = e.fake
 	s.run.init(e, s)
+	s.foreign = !p.Admits(o.Origin)
 	s.reads = e.lookups.of(p)
 	s.last.Store(now.UnixMilli())
 	s.shown = shownState{principal: p, proto: resp.V2, multi: -1}
@@ -183,6 +192,10 @@ func (e *Engine) EndSession(s *Session) {
 // and after: see the guard's bounds.
 func (s *Session) SignedIn() bool { return s.principal != nil }
 
+// EndsAt is when what the session signed in with ends, in Unix milliseconds; 0
+// is never, or not signed in.
+func (s *Session) EndsAt() int64 { return s.principal.EndsAt() }
+
 // Subscribed tells whether the session waits for messages, so that its silence
 // does not mean that it is idle.
 func (s *Session) Subscribed() bool { return s.subs.total > 0 || s.monitoring }
@@ -213,6 +226,7 @@ func (s *Session) become(p *auth.Principal) {
 	s.countIn(-1)
 	s.principal = p
 	s.countIn(1)
+	s.foreign = !p.Admits(s.opts.Origin)
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)
 	s.forgetNamespace()

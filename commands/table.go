@@ -31,6 +31,7 @@ const (
 	Scripts                         // runs a script, whose commands are admitted one by one
 	NoScript                        // may not be called by a script; follows from Also
 	Tells                           // sends messages to others: not for a token that may only read
+	OwnConnection                   // concerns the connection that sends it: refused where each request stands alone
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 	Narrowed                        // for a token with a key prefix, only the keys under it exist
 )
@@ -133,7 +134,7 @@ func families() [][]*Command {
 	return [][]*Command{
 		stringRows(), lcsRows(), conditionalRows(), counterRows(), bitRows(), keyRows(), moveRows(), dumpRows(), objectRows(),
 		expireRows(), scanRows(), txnRows(), scriptRows(), pubsubRows(), kvRows(),
-		connRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
+		connRows(), browserTokenRows(), clientRows(), serverRows(), lolwutRows(), introspectionRows(), persistenceRows(), adminRows(), backupRows(),
 		aclRows(), topologyRows(), shutdownRows(), configRows(), slowLogRows(), latencyRows(), monitorRows(),
 	}
 }

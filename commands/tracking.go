@@ -14,14 +14,14 @@ import (
 func trackingRows() []*Command {
 	const also = "noscript loading stale"
 	return []*Command{
-		{Name: "client|caching", Arity: 3, Flags: Stateful, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
+		{Name: "client|caching", Arity: 3, Flags: OwnConnection | Stateful, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
 			Syntax: "YES | NO", Doc: "Says whether the keys of the next command are tracked, in the modes OPTIN and OPTOUT.", Run: runClientCaching},
-		{Name: "client|getredir", Arity: 2, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
+		{Name: "client|getredir", Arity: 2, Flags: OwnConnection, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
 			Doc: "Returns the connection that invalidations go to, 0 for this one, or -1 without tracking.", Run: runClientGetRedir},
-		{Name: "client|tracking", Arity: -3, Flags: Stateful | Namespaced | Slow, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
+		{Name: "client|tracking", Arity: -3, Flags: OwnConnection | Stateful | Namespaced | Slow, Also: also, ACL: "slow connection", Group: "connection", Since: "6.0.0",
 			Syntax: "<ON | OFF> [REDIRECT client-id] [PREFIX prefix ...] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
 			Doc:    "Tells this connection, or another one, when keys change that it has read: client-side caching.", Run: runClientTracking},
-		{Name: "client|trackinginfo", Arity: 2, Also: also, ACL: "slow connection", Group: "connection", Since: "6.2.0",
+		{Name: "client|trackinginfo", Arity: 2, Flags: OwnConnection, Also: also, ACL: "slow connection", Group: "connection", Since: "6.2.0",
 			Doc: "Describes the tracking of this connection.", Run: runClientTrackingInfo},
 	}
 }

@@ -29,28 +29,42 @@ func crossCheck(c *Config) []error {
 	return errs
 }
 
-// tlsCheck finds what is missing for TLS before any file is read.
+// tlsCheck finds ports that are given twice, and what is missing for TLS, before
+// any file is read.
 func tlsCheck(c *Config) []error {
 	t := c.TLS
-	if t.Port == 0 {
-		return nil
-	}
 	var errs []error
+	blame := "tls-port"
 	fail := func(name, reason string) {
 		at := c.origins[name]
 		if _, given := c.origins[name]; !given {
-			at = c.origins["tls-port"]
+			at = c.origins[blame]
 		}
 		errs = append(errs, &Error{File: at.file, Line: at.line, Directive: name, Reason: reason})
 	}
-	if t.Port == c.Port {
-		fail("tls-port", fmt.Sprintf("%d is also port; change one of them, or set port 0 to speak TLS only", t.Port))
+	ports := []struct {
+		name   string
+		number int
+	}{{"port", c.Port}, {"tls-port", t.Port}, {"http-port", c.HTTPPort}, {"http-tls-port", t.HTTPPort}}
+	for i, p := range ports {
+		for _, other := range ports[:i] {
+			if p.number != 0 && p.number == other.number {
+				fail(p.name, fmt.Sprintf("%d is also %s; change one of them, or set one to 0 to do without", p.number, other.name))
+			}
+		}
+	}
+	switch {
+	case t.Port != 0:
+	case t.HTTPPort != 0:
+		blame = "http-tls-port"
+	default:
+		return errs
 	}
 	if t.CertFile == "" {
-		fail("tls-cert-file", "tls-port needs the server's certificate")
+		fail("tls-cert-file", blame+" needs the server's certificate")
 	}
 	if t.KeyFile == "" {
-		fail("tls-key-file", "tls-port needs the key of the server's certificate")
+		fail("tls-key-file", blame+" needs the key of the server's certificate")
 	}
 	if t.Clients != TLSClientsNo && t.CACertFile == "" && t.CACertDir == "" {
 		fail("tls-auth-clients", fmt.Sprintf("%s needs the CA that signs clients: set tls-ca-cert-file or tls-ca-cert-dir, "+

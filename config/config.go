@@ -18,6 +18,8 @@ import (
 type Config struct {
 	Bind           []Address   // TCP addresses to listen on; empty is none
 	Port           int         // TCP port; 0 is no TCP
+	HTTPPort       int         // port of the HTTP door; 0 is none
+	HTTPOptional   bool        // serve without HTTP when the port is taken (--dev)
 	UnixSocket     string      // path of a unix socket; empty is none
 	UnixSocketPerm fs.FileMode // permission bits of UnixSocket; 0 leaves the umask's
 	ProtectedMode  bool        // only local clients while no password is configured
@@ -93,6 +95,7 @@ type Limits struct {
 // has to be.
 type TLS struct {
 	Port                       int // 0 is no TLS
+	HTTPPort                   int // HTTP over TLS; 0 is none
 	CertFile, KeyFile, KeyPass string
 	CACertFile, CACertDir      string
 	Clients                    TLSClients

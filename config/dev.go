@@ -9,6 +9,9 @@ import (
 // DevNamespace is the namespace ("tenant/app") that --dev opens to everyone.
 const DevNamespace = "dev/app"
 
+// devHTTPPort is the port of the HTTP door under --dev.
+const devHTTPPort = 7379
+
 // Dev turns c, which Load returned, into the configuration of --dev: only
 // this machine may connect, data goes to ./cubby-data, and clients that did
 // not sign in act as DevNamespace. What the admin set himself stays.
@@ -28,6 +31,9 @@ func Dev(c *Config) error {
 	}
 	if _, given := c.origins["dir"]; !given {
 		c.Dir = "./cubby-data"
+	}
+	if _, given := c.origins["http-port"]; !given {
+		c.HTTPPort, c.HTTPOptional = devHTTPPort, true
 	}
 	c.Anonymous = DevNamespace
 	return nil

@@ -10,6 +10,9 @@ func tlsRows() []directive {
 		{Directive{Name: "tls-port", Group: group, Default: "0", Zero: "no TLS",
 			Doc: "The TCP port for TLS, on each address of bind. With port 0 there is no other."},
 			number[int]{func(c *Config) *int { return &c.TLS.Port }, 0, 65535, false}},
+		{Directive{Name: "http-tls-port", Group: group, Default: "0", Zero: "no HTTPS",
+			Doc: "The port of the HTTP door with TLS, on each address of bind. It speaks HTTP/1.1 and HTTP/2."},
+			number[int]{func(c *Config) *int { return &c.TLS.HTTPPort }, 0, 65535, false}},
 		{Directive{Name: "tls-cert-file", Group: group, Default: `""`, Live: PartTLS,
 			Doc: "The server's certificate in PEM, followed by those between it and its CA. Read again at SIGHUP, and when a directive of TLS is set; " +
 				"what cannot be used changes nothing."},

@@ -28,7 +28,7 @@ func (p *process) openDevApp(ctx context.Context) (*auth.App, error) {
 
 // welcome tells someone who tries Cubby out what to type next. It does not go
 // to the log: it is for the person at the terminal.
-func (p *process) welcome() {
+func (p *process) welcome(web bool) {
 	c := p.config
 	cli, ours := fmt.Sprintf("redis-cli -p %d", c.Port), ""
 	switch {
@@ -43,18 +43,22 @@ func (p *process) welcome() {
 	if filepath.Clean(c.Dir) != filepath.Clean(defaultDir) {
 		ours += " --dir " + c.Dir
 	}
+	http := ""
+	if web {
+		http = fmt.Sprintf("  curl localhost:%d/get/hello\n", c.HTTPPort)
+	}
 	_ = p.env.say(strings.TrimLeft(`
 Cubby is running for development: only this machine may connect, without signing in.
 Try it:
 
   %[1]s SET hello world
   %[1]s KV.LIST
-
+%[4]s
 An app of its own, with its own keys and limits, and a token that opens it:
 
   cubby app create acme/shop%[2]s
   cubby token create acme/shop%[2]s
 
 Data is in %[3]s. Ctrl-C stops the server and keeps it.
-`, "\n"), cli, ours, c.Dir)
+`, "\n"), cli, ours, c.Dir, http)
 }

@@ -9,12 +9,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/config"
+	"github.com/cubbykv/cubby/gateway"
 	"github.com/cubbykv/cubby/internal/tlsconf"
 	"github.com/cubbykv/cubby/server"
 	"github.com/cubbykv/cubby/storage"
@@ -35,6 +37,7 @@ type process struct {
 	anonymous *auth.Principal
 	engine    *atomic.Pointer[commands.Engine] // for the store, which is opened before it
 	server    *server.Server
+	web       *gateway.Gateway // nil without HTTP
 	logLevel  *slog.LevelVar
 	live      *liveConfig
 	tls       tlsconf.Current
@@ -80,12 +83,18 @@ func (p *process) run(ctx context.Context) (err error) {
 	if err := p.openDirectory(ctx); err != nil {
 		return err
 	}
+	web, err := listenHTTP(ctx, p.config, &p.tls)
+	if err != nil {
+		return err
+	}
+	defer closeAll(web)
 	p.server = server.New(p.serverOptions(p.newEngine(stop)))
-	failed := make(chan error, len(listeners))
+	failed := make(chan error, len(listeners)+len(web))
+	p.serveHTTP(web, failed)
 	for _, ln := range listeners {
 		go func() { failed <- p.server.Serve(ln) }()
 	}
-	p.announce(listeners)
+	p.announce(listeners, web)
 
 	err = p.wait(ctx, failed)
 	p.shutdown()
@@ -265,10 +274,13 @@ func pushLimit(l config.OutputLimit) server.BufferLimit {
 
 // announce tells that clients may come. Scripts wait for the words "ready:
 // accepting connections on".
-func (p *process) announce(listeners []net.Listener) {
+func (p *process) announce(listeners, web []net.Listener) {
+	if len(web) > 0 {
+		p.log.Info("serving HTTP on " + addresses(web))
+	}
 	p.log.Info("ready: accepting connections on " + addresses(listeners))
 	if p.dev {
-		p.welcome()
+		p.welcome(len(web) > 0)
 	}
 }
 
@@ -279,8 +291,11 @@ func (p *process) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p.engine.Load().EndPauses()
+	var web sync.WaitGroup
+	web.Go(func() { p.shutdownHTTP(ctx) })
 	if err := p.server.Shutdown(ctx); err != nil {
 		p.log.Warn("some connections were closed before they had finished", "error", err)
 	}
+	web.Wait()
 	p.log.Info("stopped serving; writing what is left to disk")
 }

@@ -9,11 +9,12 @@ func (p *process) reload() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.current
-	if c.TLS.Port == 0 && c.JWTKeysFile == "" {
+	secure := c.TLS.Port != 0 || c.TLS.HTTPPort != 0
+	if !secure && c.JWTKeysFile == "" {
 		p.log.Info("SIGHUP: there is nothing to reload without tls-port or jwt-keys-file")
 		return
 	}
-	if c.TLS.Port != 0 {
+	if secure {
 		p.reloadTLS(c)
 	}
 	if c.JWTKeysFile != "" {

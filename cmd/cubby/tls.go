@@ -12,7 +12,7 @@ import (
 // loadTLS reads the files that c names and puts them in force for new
 // connections. On an error nothing has changed.
 func (p *process) loadTLS(c *config.Config) error {
-	if c.TLS.Port == 0 {
+	if c.TLS.Port == 0 && c.TLS.HTTPPort == 0 {
 		return nil
 	}
 	o, err := tlsOptions(c.TLS)

@@ -6,6 +6,7 @@ package kverr
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is the first word of an error reply.
@@ -78,6 +79,29 @@ func (e *Error) Error() string {
 		return string(e.Code) + " " + e.Message
 	}
 	return string(e.Code) + " " + e.Message + " (hint: " + e.Hint + ")"
+}
+
+// Parse reads what Error wrote, as a client does. Text without a code gets Err.
+func Parse(text string) *Error {
+	code, message, ok := strings.Cut(text, " ")
+	if !ok || !isCode(code) {
+		code, message = string(Err), text
+	}
+	e := &Error{Code: Code(code), Message: message}
+	const begin, end = " (hint: ", ")"
+	if i := strings.LastIndex(message, begin); i >= 0 && strings.HasSuffix(message, end) {
+		e.Message, e.Hint = message[:i], message[i+len(begin):len(message)-len(end)]
+	}
+	return e
+}
+
+func isCode(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && c != '_' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // Unwrap gives the log and errors.Is the hidden cause.

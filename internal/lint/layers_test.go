@@ -43,13 +43,15 @@ var layers = map[string][]string{
 	// Doors: they translate, so they know the engine and not what is below it.
 	"server": {"commands", "storage", "internal/kverr", "internal/resp"},
 
+	"gateway": {"commands", "storage", "internal/kverr", "internal/resp"},
+
 	"config":                  {"internal/tlsconf", "internal/units"},
 	"config/internal/gendocs": {"config"},
 
 	"client/kvtest": {"auth", "commands", "server", "storage", "storage/bunt", "storage/storetest"},
 
 	// cmd wires everything.
-	"cmd/cubby": {"auth", "commands", "config", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
+	"cmd/cubby": {"auth", "commands", "config", "gateway", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
 
 	"internal/redistest":           {"internal/resp", "internal/testneed"},
 	"integration":                  {},

@@ -13,6 +13,7 @@ type Current struct{ setting atomic.Pointer[setting] }
 
 type setting struct {
 	config *tls.Config
+	web    *tls.Config // the same for HTTP
 	names  bool
 }
 
@@ -20,11 +21,32 @@ type setting struct {
 // theirs. With names, the common name of a client's certificate is a credential
 // (Conn.Verified). Tickets are sealed with keys of the configuration that gave
 // them, so no session survives a change: whoever comes back is verified anew.
-func (c *Current) Set(config *tls.Config, names bool) { c.setting.Store(&setting{config, names}) }
+func (c *Current) Set(config *tls.Config, names bool) {
+	web := config.Clone()
+	web.NextProtos = []string{"h2", "http/1.1"}
+	c.setting.Store(&setting{config, web, names})
+}
 
 // Listen returns a listener whose connections speak TLS. They shake hands at
 // their first use and not in Accept.
 func (c *Current) Listen(ln net.Listener) net.Listener { return &listener{ln, c} }
+
+// ListenWeb is Listen for HTTP: its connections are *tls.Conn, which package
+// net/http asks for, and offer HTTP/2.
+func (c *Current) ListenWeb(ln net.Listener) net.Listener { return &webListener{ln, c} }
+
+type webListener struct {
+	net.Listener
+	current *Current
+}
+
+func (l *webListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return tls.Server(nc, l.current.setting.Load().web), nil
+}
 
 type listener struct {
 	net.Listener

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/kverr"
+)
+
+// Bounds on what one request may hold beside its bytes.
+const (
+	maxArgs     = 1 << 20 // arguments of all commands together
+	maxCommands = 10_000  // commands of a pipeline
+)
+
+// parseCommand reads ["SET", "key", 1].
+func (g *Gateway) parseCommand(body []byte) (commands.Request, error) {
+	if err := checkText(body); err != nil {
+		return commands.Request{}, err
+	}
+	return g.request(body, "the body")
+}
+
+// parseCommands reads [["SET", "key", 1], ["GET", "key"]].
+func (g *Gateway) parseCommands(body []byte) ([]commands.Request, error) {
+	if err := checkText(body); err != nil {
+		return nil, err
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil || list == nil {
+		return nil, badInput("the body is not an array of commands", `send [["SET", "key", "value"], ["GET", "key"]]`)
+	}
+	if len(list) == 0 || len(list) > maxCommands {
+		return nil, badInput(fmt.Sprintf("the body has %d commands; 1 to %d are allowed", len(list), maxCommands), "")
+	}
+	batch := make([]commands.Request, len(list))
+	args := 0
+	for i, raw := range list {
+		var err error
+		if batch[i], err = g.request(raw, fmt.Sprintf("command %d", i+1)); err != nil {
+			return nil, err
+		}
+		if args += len(batch[i].Argv); args > maxArgs {
+			return nil, badInput(fmt.Sprintf("the commands have more than %d arguments", maxArgs), "send several requests")
+		}
+	}
+	return batch, nil
+}
+
+func badInput(message, hint string) *failure {
+	return refusal(http.StatusBadRequest, kverr.BadInput, message, hint)
+}
+
+// checkText refuses what package json would put right in silence.
+func checkText(body []byte) error {
+	if !utf8.Valid(body) {
+		return badInput("the body is not UTF-8", "POST /COMMAND/ARG... takes the last argument as any bytes")
+	}
+	return nil
+}
+
+// request reads one command; where says which for the error.
+func (g *Gateway) request(raw []byte, where string) (commands.Request, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+		return commands.Request{}, badInput(where+" is not an array of arguments", `send ["SET", "key", "value"]`)
+	}
+	if len(list) == 0 {
+		return commands.Request{}, badInput(where+" is empty", `send ["SET", "key", "value"]`)
+	}
+	if len(list) > maxArgs {
+		return commands.Request{}, badInput(fmt.Sprintf("%s has more than %d arguments", where, maxArgs), "send several requests")
+	}
+	argv := make([][]byte, len(list))
+	for i, raw := range list {
+		arg, ok := argument(raw)
+		if !ok {
+			return commands.Request{}, badInput(fmt.Sprintf("argument %d of %s is neither a string nor a number, true or false", i, where), "send JSON values as a string")
+		}
+		argv[i] = arg
+	}
+	return g.bounded(argv), nil
+}
+
+// bounded notes a reason to refuse a command with an argument that is too long.
+func (g *Gateway) bounded(argv [][]byte) commands.Request {
+	r := commands.Request{Argv: argv}
+	for _, a := range argv {
+		if limit := g.options.MaxBulkBytes; len(a) > limit {
+			r.Refusal = kverr.Newf(kverr.SizeExceeded, "an argument has %d bytes; at most %d are allowed", len(a), limit)
+		}
+	}
+	return r
+}
+
+// argument returns a string's text, and of a number and a truth value what was
+// sent: digits stay as they are.
+func argument(raw json.RawMessage) ([]byte, bool) {
+	switch raw[0] {
+	case '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return nil, false
+		}
+		// Half of a surrogate pair would be replaced in silence.
+		if strings.ContainsRune(s, utf8.RuneError) && bytes.Contains(raw, []byte(`\u`)) && hasLoneSurrogate(raw) {
+			return nil, false
+		}
+		return []byte(s), true
+	case '{', '[', 'n':
+		return nil, false
+	}
+	return bytes.Clone(raw), true
+}
+
+// hasLoneSurrogate tells whether the escapes of a valid JSON string have one
+// half of a surrogate pair.
+func hasLoneSurrogate(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++ // what is escaped
+		if raw[i] != 'u' {
+			continue
+		}
+		half := strings.ToLower(string(raw[i+1 : i+5]))
+		i += 4
+		if half < "d800" || half > "dfff" {
+			continue
+		}
+		rest := raw[i+1:]
+		if half >= "dc00" || len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' {
+			return true
+		}
+		if low := strings.ToLower(string(rest[2:6])); low < "dc00" || low > "dfff" {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// parsePath reads /set/key/value?EX=100 and a body that follows the path: the
+// path, then the body, then the query make the arguments.
+func (g *Gateway) parsePath(u *url.URL, body []byte) (commands.Request, error) {
+	var argv [][]byte
+	for part := range strings.SplitSeq(strings.TrimPrefix(u.EscapedPath(), "/"), "/") {
+		arg, err := url.PathUnescape(part)
+		if err != nil {
+			return commands.Request{}, badInput("the path has a percent sign that begins no escape", "write a percent sign as %25")
+		}
+		argv = append(argv, []byte(arg))
+	}
+	if len(body) > 0 {
+		argv = append(argv, body)
+	}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, both := strings.Cut(pair, "=")
+		if name == "" || name == tokenParameter {
+			continue
+		}
+		for i, part := range []string{name, value} {
+			arg, err := url.QueryUnescape(part)
+			if err != nil {
+				return commands.Request{}, badInput("the query has a percent sign that begins no escape", "write a percent sign as %25")
+			}
+			if i == 0 || both && value != "" {
+				argv = append(argv, []byte(arg))
+			}
+		}
+	}
+	return g.bounded(argv), nil
+}
