@@ -114,5 +114,5 @@ func send(w http.ResponseWriter, r *http.Request, status int, text []byte) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // the client may have gone
+	_, _ = w.Write(text) //nolint:gosec // it is JSON, and said to be; the client may have gone
 }

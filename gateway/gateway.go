@@ -31,7 +31,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	o.setDefaults()
 	g := &Gateway{engine: o.Engine, options: o}
-	g.ctx, g.stop = context.WithCancel(context.Background())
+	g.ctx, g.stop = context.WithCancel(context.Background()) //nolint:gosec // Shutdown calls it
 	g.initServer()
 	return g
 }

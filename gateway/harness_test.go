@@ -83,8 +83,15 @@ type request struct {
 	header               []string
 }
 
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // send answers a request without a network.
-func (r *rig) send(q request) *http.Response {
+func (r *rig) send(q request) answer {
 	r.t.Helper()
 	if q.method == "" {
 		q.method = http.MethodGet
@@ -102,28 +109,26 @@ func (r *rig) send(q request) *http.Response {
 	}
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, h)
-	return w.Result()
+	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
 // answers requires a status and a body.
-func (r *rig) answers(q request, status int, body string) *http.Response {
+func (r *rig) answers(q request, status int, body string) answer {
 	r.t.Helper()
 	got := r.send(q)
-	text := bodyText(r.t, got)
-	require.Equal(r.t, status, got.StatusCode, "%s %s: %s", q.method, q.target, text)
-	require.JSONEq(r.t, body, text, "%s %s", q.method, q.target)
+	require.Equal(r.t, status, got.status, "%s %s: %s", q.method, q.target, got.body)
+	require.JSONEq(r.t, body, got.body, "%s %s", q.method, q.target)
 	return got
 }
 
 // refuses requires a status, a code for SDKs and some words of the text.
-func (r *rig) refuses(q request, status int, code, words string) *http.Response {
+func (r *rig) refuses(q request, status int, code, words string) answer {
 	r.t.Helper()
 	got := r.send(q)
-	text := bodyText(r.t, got)
-	require.Equal(r.t, status, got.StatusCode, text)
+	require.Equal(r.t, status, got.status, got.body)
 	var e errorBody
-	requireDecode(r.t, text, &e)
-	require.Equal(r.t, code, e.Code, text)
+	requireDecode(r.t, got.body, &e)
+	require.Equal(r.t, code, e.Code, got.body)
 	require.Contains(r.t, e.Error, words)
 	require.Contains(r.t, e.Error, e.Message)
 	return got

@@ -33,12 +33,12 @@ func TestOriginGate(t *testing.T) {
 	r.refuses(set("", site), 401, "unauthorized", "no token")
 	r.answers(set(service), 200, `{"result":1}`) // none of the others did anything
 	got := r.answers(set(browser, site), 200, `{"result":2}`)
-	require.Equal(t, site, got.Header.Get("Access-Control-Allow-Origin"))
-	require.Empty(t, got.Header.Get("Access-Control-Allow-Credentials"))
-	require.Contains(t, got.Header.Get("Vary"), "Origin")
+	require.Equal(t, site, got.header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, got.header.Get("Access-Control-Allow-Credentials"))
+	require.Contains(t, got.header.Get("Vary"), "Origin")
 	r.answers(set(browser), 200, `{"result":3}`) // what is no browser sends no origin
 	got = r.answers(set(service), 200, `{"result":4}`)
-	require.Empty(t, got.Header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, got.header.Get("Access-Control-Allow-Origin"))
 	for _, path := range []string{"/pipeline", "/multi-exec", "/"} {
 		r.refuses(request{method: "POST", target: path, body: `[["INCR","n"]]`, token: service, header: []string{"Origin", site}}, 403, "forbidden", no)
 	}
@@ -53,14 +53,14 @@ func TestPreflight(t *testing.T) {
 		return request{method: "OPTIONS", target: target, header: []string{"Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization"}}
 	}
 	got := r.send(ask("/", site))
-	require.Equal(t, http.StatusNoContent, got.StatusCode)
-	require.Equal(t, site, got.Header.Get("Access-Control-Allow-Origin"))
-	require.Contains(t, got.Header.Get("Access-Control-Allow-Headers"), "Authorization")
-	require.Contains(t, got.Header.Get("Access-Control-Allow-Methods"), "POST")
+	require.Equal(t, http.StatusNoContent, got.status)
+	require.Equal(t, site, got.header.Get("Access-Control-Allow-Origin"))
+	require.Contains(t, got.header.Get("Access-Control-Allow-Headers"), "Authorization")
+	require.Contains(t, got.header.Get("Access-Control-Allow-Methods"), "POST")
 	// With the token in the address it can be judged.
-	require.Equal(t, http.StatusNoContent, r.send(ask("/subscribe/x?_token="+browser, site)).StatusCode)
-	require.Equal(t, http.StatusForbidden, r.send(ask("/subscribe/x?_token="+browser, otherSite)).StatusCode)
-	require.Equal(t, http.StatusUnauthorized, r.send(ask("/subscribe/x?_token=nobody", site)).StatusCode)
+	require.Equal(t, http.StatusNoContent, r.send(ask("/subscribe/x?_token="+browser, site)).status)
+	require.Equal(t, http.StatusForbidden, r.send(ask("/subscribe/x?_token="+browser, otherSite)).status)
+	require.Equal(t, http.StatusUnauthorized, r.send(ask("/subscribe/x?_token=nobody", site)).status)
 }
 
 func TestSessionsForBrowsers(t *testing.T) {
@@ -70,7 +70,7 @@ func TestSessionsForBrowsers(t *testing.T) {
 		return request{method: "POST", target: "/v1/session", body: body, token: service}
 	}
 	got := r.send(buy(`{"ttl_seconds":600,"origins":["` + site + `"],"read_only":true,"prefix":"u1:x:"}`))
-	require.Equal(t, 200, got.StatusCode)
+	require.Equal(t, 200, got.status)
 	var s struct {
 		Token     string   `json:"token"`
 		ExpiresAt string   `json:"expires_at"`
@@ -78,7 +78,7 @@ func TestSessionsForBrowsers(t *testing.T) {
 		Prefix    string   `json:"prefix"`
 		Origins   []string `json:"origins"`
 	}
-	requireDecode(t, bodyText(t, got), &s)
+	requireDecode(t, got.body, &s)
 	require.Equal(t, "2027-01-15T08:10:00.000Z", s.ExpiresAt)
 	require.Equal(t, []string{site}, s.Origins)
 	from := []string{"Origin", site}
