@@ -40,8 +40,8 @@ func runAppUsage(c *Call) error {
 		c.Out.Bool(in[storage.Durable].InMemory)
 		c.Out.BulkString("connections")
 		c.Out.Int(l.App.Connections())
-		c.Out.BulkString("commands")
-		c.Out.Int(c.Engine.lookups.commandsOf(id))
+		c.Out.BulkString("commands-last-second")
+		c.Out.Int(l.App.CommandsLately(c.clock()))
 		for db, prefix := range []string{"", "ephemeral-"} {
 			for _, f := range []struct {
 				name string

@@ -16,7 +16,7 @@ func usageRow(name, connections, commands, keys, bytes, maxBytes string) string 
 		return ":" + v + "\r\n"
 	}
 	return "*26\r\n" + pair("name", bulks(name)) + pair("in_memory", ":1\r\n") + pair("connections", n(connections)) +
-		pair("commands", n(commands)) + pair("keys", n(keys)) + pair("bytes", n(bytes)) +
+		pair("commands-last-second", n(commands)) + pair("keys", n(keys)) + pair("bytes", n(bytes)) +
 		pair("ephemeral-keys", n("0")) + pair("ephemeral-bytes", n("0")) +
 		pair("commands-per-second", n("")) + pair("max-keys", n("10000")) + pair("max-bytes", n(maxBytes)) +
 		pair("ephemeral-max-keys", n("10000")) + pair("ephemeral-max-bytes", n(""))
@@ -34,8 +34,8 @@ func TestAppUsage(t *testing.T) {
 	c.pipeline([]string{"SET", "k", "value"}, []string{"GET", "k"})
 	c.do("MULTI")
 	c.do("NOSUCH")
-	require.Equal(t, "*1\r\n"+usageRow("t/a", "1", "4", "1", "6", "1000"), a.do("APP.USAGE", "MATCH", "t/a"),
-		"AUTH, SET, GET and MULTI; what was refused does not count")
+	require.Equal(t, "*1\r\n"+usageRow("t/a", "1", "5", "1", "6", "1000"), a.do("APP.USAGE", "MATCH", "t/a"),
+		"what was refused counts too")
 	a.do("APP.USE", "t/b")
 	require.Equal(t, "*1\r\n"+usageRow("t/b", "0", "1", "0", "0", ""), a.do("APP.USAGE", "MATCH", "?/b"),
 		"the admin is no connection of the app's")

@@ -168,8 +168,8 @@ func (r *rates) reset() {
 	r.commands = 0
 }
 
-// lookups count what reads found in one namespace, and what it ran.
-type lookups struct{ hits, misses, commands atomic.Int64 }
+// lookups count what reads found in one namespace.
+type lookups struct{ hits, misses atomic.Int64 }
 
 // lookupTable has those of the namespaces that were used.
 type lookupTable struct {
@@ -220,7 +220,6 @@ func (t *lookupTable) reset() {
 	for _, l := range t.byApp {
 		l.hits.Store(0)
 		l.misses.Store(0)
-		l.commands.Store(0)
 	}
 }
 
@@ -233,16 +232,6 @@ func (s *Session) countLookups() {
 		s.reads.misses.Add(s.misses)
 	}
 	s.hits, s.misses = 0, 0
-}
-
-// commandsOf returns how many commands a namespace has run.
-func (t *lookupTable) commandsOf(id storage.ID) int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.byApp[id]; l != nil {
-		return l.commands.Load()
-	}
-	return 0
 }
 
 // newRunID returns 40 random hex digits, the shape of Redis's run id.

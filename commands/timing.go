@@ -62,9 +62,6 @@ func (e *Engine) account(s *Session, items []item, d time.Duration) {
 		}
 		cmd.hits.took(n, each)
 	}
-	if s.reads != nil {
-		s.reads.commands.Add(int64(len(items)))
-	}
 	if int64(d) >= e.attention.Load() {
 		e.attend(s, items, d)
 	}

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cubbykv/cubby/auth"
 )
 
 // limitsHelp is what app create and app set tell about limits.
@@ -27,11 +23,12 @@ func newApp(env environment) *cobra.Command {
 
 func newAppCreate(env environment, t *target) *cobra.Command {
 	return &cobra.Command{
-		Use:     "create TENANT/APP [LIMIT=VALUE ...]",
-		Short:   "Open a namespace for an app",
-		Long:    "Open a namespace for an app.\n\n" + limitsHelp,
-		Example: "  cubby app create acme/shop max-keys=50000 ttl-min=1s",
-		Args:    atLeast(1, "TENANT/APP"),
+		Use:               "create TENANT/APP [LIMIT=VALUE ...]",
+		Short:             "Open a namespace for an app",
+		Long:              "Open a namespace for an app.\n\n" + limitsHelp,
+		Example:           "  cubby app create acme/shop max-keys=50000 ttl-min=1s",
+		Args:              atLeast(1, "TENANT/APP"),
+		ValidArgsFunction: t.complete(env, forFirst(completeTenantSlash), completeLimits),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			limits, err := limitWords(args[1:])
 			if err != nil {
@@ -40,6 +37,9 @@ func newAppCreate(env environment, t *target) *cobra.Command {
 			if _, err := t.ask(cmd.Context(), env, append([]string{"APP.CREATE", args[0]}, limits...)...); err != nil {
 				return err
 			}
+			if env.watched && !t.json {
+				defer env.note("'cubby token create %s' makes a secret that opens it.\n", args[0])
+			}
 			return t.report(env, args[0], "created")
 		},
 	}
@@ -47,11 +47,12 @@ func newAppCreate(env environment, t *target) *cobra.Command {
 
 func newAppSet(env environment, t *target) *cobra.Command {
 	return &cobra.Command{
-		Use:     "set TENANT/APP LIMIT=VALUE ...",
-		Short:   "Change limits of an app; the value default takes a setting back",
-		Long:    "Change limits of an app, from its next command on. The value default takes a\nsetting back.\n\n" + limitsHelp,
-		Example: "  cubby app set acme/shop max-keys=100000 ttl-min=default",
-		Args:    atLeast(2, "TENANT/APP and LIMIT=VALUE"),
+		Use:               "set TENANT/APP LIMIT=VALUE ...",
+		Short:             "Change limits of an app; the value default takes a setting back",
+		Long:              "Change limits of an app, from its next command on. The value default takes a\nsetting back.\n\n" + limitsHelp,
+		Example:           "  cubby app set acme/shop max-keys=100000 ttl-min=default",
+		Args:              atLeast(2, "TENANT/APP and LIMIT=VALUE"),
+		ValidArgsFunction: t.complete(env, forFirst(completeApps), completeLimits),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			limits, err := limitWords(args[1:])
 			if err != nil {
@@ -88,69 +89,50 @@ func (t *target) report(env environment, name, what string) error {
 
 func newAppInfo(env environment, t *target) *cobra.Command {
 	return &cobra.Command{
-		Use:   "info TENANT/APP",
-		Short: "Show what an app holds and its limits",
-		Args:  exactly(1, "TENANT/APP"),
+		Use:               "info TENANT/APP",
+		Short:             "Show what an app holds and its limits",
+		Args:              exactly(1, "TENANT/APP"),
+		ValidArgsFunction: t.complete(env, forFirst(completeApps)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reply, err := t.ask(cmd.Context(), env, "APP.INFO", args[0])
-			if err != nil {
+			var info record
+			err := t.together(env, func(c *adminClient) (err error) {
+				info, err = c.one(cmd.Context(), "APP.INFO", args[0])
 				return err
-			}
-			info, err := toRecord(reply)
-			if err != nil {
+			})
+			switch {
+			case err != nil:
 				return err
-			}
-			if t.json {
+			case t.json:
 				return env.printJSON(info)
 			}
-			set, _ := info.get("overrides").([]any)
-			var rows [][]string
-			for _, f := range info {
-				if f.name == "overrides" {
-					continue
-				}
-				name, text := limitForPeople(f, info.text(f.name))
-				row := []string{name, text}
-				if slices.Contains(set, any(name)) {
-					row = append(row, "set for this app")
-				}
-				rows = append(rows, row)
-			}
-			return env.printTable(rows)
+			return env.printInfo(info)
 		},
 	}
 }
 
-// limitForPeople gives a field of APP.INFO the name and the form in which a limit
-// is set.
-func limitForPeople(f field, text string) (string, string) {
-	name, isDuration := strings.CutSuffix(f.name, "-ms")
-	switch ms, isNumber := f.value.(int64); {
-	case f.value == nil:
-		return name, "no limit"
-	case isDuration && isNumber:
-		return name, auth.FormatDuration(time.Duration(ms) * time.Millisecond)
-	}
-	return name, text
-}
-
 func newAppList(env environment, t *target) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list [PATTERN]",
-		Short:   "List apps",
-		Long:    "List apps whose TENANT/APP matches a pattern; * ? [a-z] stand for parts of it.",
-		Example: "  cubby app list 'acme/*'",
-		Args:    atMost(1),
+		Use:               "list [PATTERN]",
+		Short:             "List apps",
+		Long:              "List apps whose TENANT/APP matches a pattern; * ? [a-z] stand for parts of it.",
+		Example:           "  cubby app list 'acme/*'",
+		Args:              atMost(1),
+		ValidArgsFunction: t.complete(env, forFirst(completeApps)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			words := []string{"APP.LIST"}
 			if len(args) == 1 {
 				words = append(words, "MATCH", args[0])
 			}
-			reply, err := t.ask(cmd.Context(), env, words...)
+			var list []record
+			err := t.together(env, func(c *adminClient) (err error) {
+				list, err = c.list(cmd.Context(), words...)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			return t.printList(env, reply, "name", "created_at", "tokens")
+			return t.printRecords(env, list, column{field: "name", title: "APP"},
+				column{field: "created_at", title: "CREATED (UTC)", show: showTime}, number("tokens", "", showCount, ""))
 		},
 	}
 }
@@ -158,17 +140,35 @@ func newAppList(env environment, t *target) *cobra.Command {
 func newAppDrop(env environment, t *target) *cobra.Command {
 	yes := false
 	cmd := &cobra.Command{
-		Use:   "drop TENANT/APP",
-		Short: "Erase an app with its data and tokens",
-		Args:  exactly(1, "TENANT/APP"),
+		Use:               "drop TENANT/APP",
+		Short:             "Erase an app with its data and tokens",
+		Long:              "Erase an app with its data and tokens, and close its connections. It says what\nwill be gone and asks, unless there is --yes. Nothing brings it back but a backup.",
+		Args:              exactly(1, "TENANT/APP"),
+		ValidArgsFunction: t.complete(env, forFirst(completeApps)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := env.confirm(yes, "Erase "+args[0]+" with all its data and tokens?"); err != nil {
+			if err := env.mayAsk(yes); err != nil {
 				return err
 			}
-			if _, err := t.ask(cmd.Context(), env, "APP.DROP", args[0]); err != nil {
-				return err
-			}
-			return t.report(env, args[0], "dropped")
+			return t.together(env, func(c *adminClient) error {
+				if !yes {
+					info, err := c.one(cmd.Context(), "APP.INFO", args[0])
+					if err != nil {
+						return err
+					}
+					tokens, err := c.list(cmd.Context(), "TOKEN.LIST", args[0])
+					if err != nil {
+						return err
+					}
+					env.note("%s holds %s, and %s.\n", args[0], holdings(info), plural(int64(len(tokens)), "token"))
+					if err := env.confirm("Erase " + args[0] + " with all its data and tokens?"); err != nil {
+						return err
+					}
+				}
+				if _, err := c.do(cmd.Context(), "APP.DROP", args[0]); err != nil {
+					return err
+				}
+				return t.report(env, args[0], "dropped")
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")

@@ -23,23 +23,28 @@ func TestApps(t *testing.T) {
 	require.Equal(t, "created acme/shop\n", w.ok(at("app", "create", "acme/shop", "max-keys=5", "ttl-min=1500ms")...).out)
 	require.Equal(t, "changed acme/shop\n", w.ok(at("app", "set", "acme/shop", "max-keys=default", "max-bytes=1mb")...).out)
 	out := w.ok(at("app", "info", "acme/shop")...).out
-	require.Regexp(t, `(?m)^max-bytes +1048576 +set for this app$`, out)
-	require.Regexp(t, `(?m)^max-keys +10000$`, out)
-	require.Regexp(t, `(?m)^ttl-min +1500ms +set for this app$`, out)
-	require.Regexp(t, `(?m)^commands-per-second +no limit$`, out)
-	require.Regexp(t, `(?m)^created_at +20\d\d-\d\d-\d\dT`, out)
+	require.Contains(t, out, "\nmax-bytes\t1048576\tset for this app\n")
+	require.Contains(t, out, "\nmax-keys\t10000\n")
+	require.Contains(t, out, "\nttl-min-ms\t1500\tset for this app\n")
+	require.Contains(t, out, "\ncommands-per-second\n")
+	require.Regexp(t, `(?m)^created_at\t20\d\d-\d\d-\d\dT`, out)
 
 	w.ok(at("app", "create", "other/shop")...)
 	out = w.ok(at("app", "list")...).out
-	require.Regexp(t, `^NAME +CREATED +TOKENS\nacme/shop +\S+ +0\nother/shop +\S+ +0\n$`, out)
+	require.Regexp(t, `^name\tcreated_at\ttokens\nacme/shop\t\S+\t0\nother/shop\t\S+\t0\n$`, out)
 	out = w.ok(at("app", "list", "acme/*")...).out
 	require.NotContains(t, out, "other/shop")
 	r := w.ok(at("app", "list", "nobody/*")...)
-	require.Equal(t, result{exitOK, "", "none\n"}, r)
+	require.Equal(t, result{exitOK, "name\tcreated_at\ttokens\n", ""}, r)
+	w.width = 80
+	require.Equal(t, result{exitOK, "", "none\n"}, w.ok(at("app", "list", "nobody/*")...))
+	w.width = 0
 
 	require.Equal(t, "dropped acme/shop\n", w.ok(at("app", "drop", "acme/shop", "--yes")...).out)
 	require.Equal(t, "dropped 1 app(s) of other\n", w.ok(at("tenant", "drop", "other", "-y")...).out)
-	require.Empty(t, w.ok(at("app", "list")...).out)
+	require.Equal(t, 1, strings.Count(w.ok(at("app", "list")...).out, "\n"))
+	r = w.cubby(at("tenant", "drop", "other", "-y")...)
+	require.Equal(t, result{exitError, "", "cubby: there is no tenant other; 'cubby tenant list' shows all\n"}, r)
 }
 
 func TestJSON(t *testing.T) {
@@ -81,10 +86,11 @@ func TestTokens(t *testing.T) {
 	r := w.ok(at("token", "create", "acme/shop", "--name", "ci", "--readonly", "--prefix", "p:", "--expires", "30d",
 		"--origin", "https://a.example", "--origin", "https://b.example")...)
 	require.Contains(t, r.err, "not shown again")
-	require.Regexp(t, `^id +[a-z0-9]{16}\ntoken +cub_[a-z0-9]{16}_[A-Za-z0-9]{43}\n$`, r.out)
+	require.Regexp(t, `^id\t[a-z0-9]{16}\ntoken\tcub_[a-z0-9]{16}_[A-Za-z0-9]{43}\n$`, r.out)
 	id := strings.Fields(r.out)[1]
 	out := w.ok(at("token", "list", "acme/shop")...).out
-	require.Regexp(t, id+` +ci +\S+ +\S+Z +true +p: +https://a.example https://b.example\n$`, out)
+	require.Regexp(t, id+`\tci\t\S+\t\S+Z\ttrue\tp:\thttps://a.example https://b.example\n$`, out)
+	require.Contains(t, w.ok(at("token", "list")...).out, "acme/shop\t"+id+"\tci\t")
 	require.NotContains(t, out, secretOf(r))
 
 	require.Equal(t, "revoked "+id+"\n", w.ok(at("token", "revoke", id)...).out)
@@ -100,13 +106,14 @@ func TestCommandsThatFail(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"app", "create", "acme/shop"}, "cubby: the app 'acme/shop' exists already"},
+		{[]string{"app", "create", "acme/shop"}, "cubby: the app 'acme/shop' exists already (hint: 'cubby app set' changes its limits)"},
 		{[]string{"app", "create", "acme"}, `cubby: "acme" is not an app's full name; write tenant/app`},
 		{[]string{"app", "create", "acme/x", "max-moons=1"}, `cubby: "max-moons" is not a limit; the limits are key-bytes`},
-		{[]string{"app", "set", "acme/x", "max-keys=1"}, "cubby: no such app 'acme/x'"},
+		{[]string{"app", "set", "acme/x", "max-keys=1"}, "cubby: no such app 'acme/x' (hint: 'cubby app create acme/x' creates it)"},
 		{[]string{"app", "info", "acme/x"}, "cubby: no such app 'acme/x'"},
 		{[]string{"app", "drop", "acme/x", "--yes"}, "cubby: no such app 'acme/x'"},
-		{[]string{"token", "create", "acme/shop", "--expires", "soon"}, `cubby: EXPIRES "soon"`},
+		{[]string{"token", "create", "acme/shop", "--expires", "soon"}, `cubby: --expires "soon"`},
+		{[]string{"token", "revoke", "cub_aaaa_bbbb"}, "cubby: 'cubby token revoke' takes the token's id, not its secret"},
 		{[]string{"token", "list", "acme/x"}, "cubby: no such app 'acme/x'"},
 		{[]string{"app", "list", "--password-file", "none"}, "cubby: admin's password: open none: no such file"},
 	} {
@@ -138,6 +145,14 @@ func TestUsageErrors(t *testing.T) {
 		{"app drop a/b", "add --yes"},
 		{"tenant drop a", "add --yes"},
 		{"token revoke", "ID is missing"},
+		{"usage a b", `unexpected argument "b"`},
+		{"usage --sort size", `--sort "size" is none of use, keys`},
+		{"usage --top -1", "--top -1 is no count"},
+		{"config set maxclients", `"maxclients" is not NAME=VALUE; 'cubby config get maxclients' shows it`},
+		{"config rewrite now", `unexpected argument "now"`},
+		{"client kill", "ID or --app is missing"},
+		{"client kill x", `"x" is no id`},
+		{"client kill 1 --app a/b", "give either ids or --app"},
 		{"version now", `unexpected argument "now"`},
 	} {
 		r := w.cubby(strings.Fields(c.args)...)
@@ -170,6 +185,8 @@ func TestFindingTheServerAndThePassword(t *testing.T) {
 	r = w.cubby("app", "list", "--addr", "127.0.0.1:1")
 	require.Equal(t, exitError, r.code)
 	require.Contains(t, r.err, "no server answers at 127.0.0.1:1 (connect: connection refused); start one with 'cubby serve'")
+	w.vars[addrVar] = "127.0.0.1:2"
+	require.Contains(t, w.cubby("app", "list").err, "no server answers at 127.0.0.1:2")
 }
 
 func TestDropAsks(t *testing.T) {
@@ -179,12 +196,21 @@ func TestDropAsks(t *testing.T) {
 	for _, answer := range []string{"", "\n", "n\n", "no\n", "yellow\n"} {
 		r := w.answering(answer, at("app", "drop", "acme/shop")...)
 		require.Equal(t, exitError, r.code)
-		require.Contains(t, r.err, "Erase acme/shop with all its data and tokens? [y/N] ")
+		require.Contains(t, r.err, "acme/shop holds 0 keys (0 B), and 0 tokens.\nErase acme/shop with all its data and tokens? [y/N] ")
 		require.Contains(t, r.err, "nothing was erased")
 	}
 	w.ok(at("app", "info", "acme/shop")...)
 	r := w.answering("y\n", at("app", "drop", "acme/shop")...)
 	require.Equal(t, exitOK, r.code, r.err)
+	r = w.answering("y\n", at("app", "drop", "acme/shop")...)
+	require.Equal(t, "cubby: no such app 'acme/shop' (hint: 'cubby app create acme/shop' creates it)\n", r.err, "without a question")
+	w.ok(at("app", "create", "acme/a")...)
+	w.ok(at("app", "create", "acme/b")...)
+	r = w.answering("n\n", at("tenant", "drop", "acme")...)
+	require.Contains(t, r.err, "acme/a holds 0 keys (0 B), and 0 tokens.\nacme/b holds")
+	require.Contains(t, r.err, "Erase the tenant acme with all apps, their data and tokens? [y/N] cubby: nothing was erased")
+	r = w.answering("y\n", at("tenant", "drop", "acme")...)
+	require.Equal(t, "dropped 2 app(s) of acme\n", r.out)
 }
 
 func TestHelpAndVersion(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,9 +23,17 @@ const defaultDir = "./cubby-data"
 // server and for those who manage it.
 const passwordVar = "CUBBY_ADMIN_PASSWORD"
 
+// addrVar is the environment variable that stands for --addr.
+const addrVar = "CUBBY_ADDR"
+
+const defaultAddr = "127.0.0.1:6379"
+
 // answerTime bounds how long the server may take for one answer. Erasing a
 // large tenant is the slowest.
 const answerTime = 5 * time.Minute
+
+// dialTime bounds how long it may take to reach the server.
+const dialTime = 5 * time.Second
 
 // target is which server to manage, and how to sign in there.
 type target struct {
@@ -35,6 +42,8 @@ type target struct {
 	dir          string
 	json         bool
 	ownDir       bool // the command's --dir is something else
+	files        bool // arguments behind the first are files
+	silent       bool // nobody can be asked: a shell completes words
 	tls          tlsFlags
 }
 
@@ -50,15 +59,35 @@ func (t *target) addFlags(cmd *cobra.Command) {
 func (t *target) addServerFlags(cmd *cobra.Command) {
 	t.dir, t.ownDir = defaultDir, true
 	f := cmd.PersistentFlags()
-	f.StringVar(&t.addr, "addr", "127.0.0.1:6379", "the server: host:port, or the path of its unix socket")
-	f.StringVar(&t.passwordFile, "password-file", "", "file with the admin's password (default: $"+passwordVar+", else admin.password in the data directory)")
+	f.StringVar(&t.addr, "addr", "", "the server: host:port, or the path of its unix socket (default: $"+addrVar+", else "+defaultAddr+")")
+	f.StringVar(&t.passwordFile, "password-file", "", "file with the admin's password, - is standard input (default: $"+passwordVar+", else admin.password in the data directory, else it is asked for)")
 	f.BoolVar(&t.json, "json", false, "print JSON")
 	t.tls.add(cmd)
 }
 
-// password finds the admin's password and says where it came from.
-func (t *target) password(env environment) (password, source string, err error) {
-	if t.passwordFile != "" {
+// reachable tells whether anything listens at the address.
+func (t *target) reachable(network string) error {
+	conn, err := dial(network, t.addr)
+	if err != nil {
+		return (&adminClient{addr: t.addr}).explain(err)
+	}
+	return conn.Close()
+}
+
+func dial(network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTime}
+	return d.DialContext(context.Background(), network, addr)
+}
+
+// password finds the admin's password and says where it came from. It asks a
+// person only when ready agrees.
+func (t *target) password(env environment, ready func() error) (password, source string, err error) {
+	switch t.passwordFile {
+	case "":
+	case "-":
+		password, err = env.readSecret("")
+		return password, "standard input", err
+	default:
 		password, err = readPassword(t.passwordFile)
 		return password, t.passwordFile, err
 	}
@@ -67,6 +96,13 @@ func (t *target) password(env environment) (password, source string, err error) 
 	}
 	path := filepath.Join(t.dir, passwordName)
 	password, err = readPassword(path)
+	if errors.Is(err, os.ErrNotExist) && env.interactive && env.watched && !t.silent {
+		if err := ready(); err != nil {
+			return "", "", err
+		}
+		password, err = env.readSecret("Admin's password of the server at " + t.addr + ": ")
+		return password, "the keyboard", err
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		orDir := ", or --dir with the server's data directory"
 		if t.ownDir {
@@ -82,15 +118,19 @@ type adminClient struct {
 	client *redis.Client
 	addr   string
 	source string // of the password
+
+	network string // "tcp" or "unix"
+	tls     bool
 }
 
 func (t *target) connect(env environment) (*adminClient, error) { return t.connectWith(env, nil) }
 
 // connectWith runs prepare on each new connection after it signed in.
 func (t *target) connectWith(env environment, prepare func(context.Context, *redis.Conn) error) (*adminClient, error) {
-	password, source, err := t.password(env)
-	if err != nil {
-		return nil, err
+	if t.addr == "" {
+		if t.addr = env.getenv(addrVar); t.addr == "" {
+			t.addr = defaultAddr
+		}
 	}
 	redis.SetLogger(silent{})
 	network := "tcp"
@@ -103,7 +143,11 @@ func (t *target) connectWith(env environment, prepare func(context.Context, *red
 	if err != nil {
 		return nil, err
 	}
-	return &adminClient{addr: t.addr, source: source, client: redis.NewClient(&redis.Options{
+	password, source, err := t.password(env, func() error { return t.reachable(network) })
+	if err != nil {
+		return nil, err
+	}
+	return &adminClient{addr: t.addr, source: source, tls: secure != nil, network: network, client: redis.NewClient(&redis.Options{
 		Network:   network,
 		Addr:      t.addr,
 		TLSConfig: secure,
@@ -115,7 +159,7 @@ func (t *target) connectWith(env environment, prepare func(context.Context, *red
 		MaxRetries:               -1,
 		DialerRetries:            1,
 		PoolSize:                 1,
-		DialTimeout:              5 * time.Second,
+		DialTimeout:              dialTime,
 		ReadTimeout:              answerTime,
 		DisableIdentity:          true,
 		OnConnect:                prepare,
@@ -138,31 +182,32 @@ func (c *adminClient) do(ctx context.Context, args ...string) (any, error) {
 	return reply, nil
 }
 
-func (c *adminClient) explain(err error) error {
-	var network *net.OpError
-	var reply redis.Error
-	switch {
-	case errors.As(err, &network) && network.Op == "dial":
-		return fmt.Errorf("no server answers at %s (%w); start one with 'cubby serve', or name another with --addr", c.addr, network.Err)
-	case explainTLS(c.addr, err) != nil:
-		return explainTLS(c.addr, err)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("the server at %s closed the connection; its log may say why", c.addr)
-	case !errors.As(err, &reply):
-		return fmt.Errorf("talking to the server at %s: %w", c.addr, err)
+// together connects and runs fn.
+func (t *target) together(env environment, fn func(*adminClient) error) error {
+	c, err := t.connect(env)
+	if err != nil {
+		return err
 	}
-	code, text, _ := strings.Cut(reply.Error(), " ")
-	switch code {
-	case "WRONGPASS", "NOAUTH":
-		return fmt.Errorf("the server at %s does not accept the admin's password from %s; give the right one with --password-file or $%s",
-			c.addr, c.source, passwordVar)
-	case "ERR", "BAD_INPUT":
-		if strings.HasPrefix(text, "unknown command") {
-			return fmt.Errorf("the server at %s is not a Cubby server: %s", c.addr, text)
-		}
-		return errors.New(text)
+	defer c.close()
+	return fn(c)
+}
+
+// list runs a command that answers with a list of maps.
+func (c *adminClient) list(ctx context.Context, args ...string) ([]record, error) {
+	reply, err := c.do(ctx, args...)
+	if err != nil {
+		return nil, err
 	}
-	return errors.New(reply.Error())
+	return toRecords(reply)
+}
+
+// one runs a command that answers with a map.
+func (c *adminClient) one(ctx context.Context, args ...string) (record, error) {
+	reply, err := c.do(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return toRecord(reply)
 }
 
 // silent keeps go-redis's log from the terminal: what matters comes back as an

@@ -16,7 +16,7 @@ import (
 const exportPage = 1000
 
 func newExport(env environment) *cobra.Command {
-	t := new(target)
+	t := &target{files: true}
 	db := -1
 	cmd := &cobra.Command{
 		Use:   "export TENANT/APP [FILE]",
@@ -36,6 +36,7 @@ during the export may be in it or not; a backup is exact.`,
 			}
 			return atMost(2)(cmd, args)
 		},
+		ValidArgsFunction: t.complete(env, forFirst(completeApps)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()

@@ -14,7 +14,7 @@ import (
 )
 
 func newImport(env environment) *cobra.Command {
-	t := new(target)
+	t := &target{files: true}
 	var from, prefix string
 	dryRun := false
 	cmd := &cobra.Command{
@@ -43,6 +43,7 @@ and writes nothing, so it cannot tell what the server would refuse.`,
 			}
 			return atMost(2)(cmd, args)
 		},
+		ValidArgsFunction: t.complete(env, forFirst(completeApps)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -18,7 +17,7 @@ type field struct {
 }
 
 // toRecord reads a map of a RESP2 reply, which has neither times nor booleans:
-// fields that end in "_at" are Unix milliseconds, and readonly is 1 or 0.
+// fields that end in "_at" are Unix milliseconds, and two others are 1 or 0.
 func toRecord(reply any) (record, error) {
 	list, ok := reply.([]any)
 	if !ok || len(list)%2 != 0 {
@@ -34,7 +33,7 @@ func toRecord(reply any) (record, error) {
 		if ms, ok := value.(int64); ok && strings.HasSuffix(name, "_at") {
 			value = time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 		}
-		if name == "readonly" {
+		if name == "readonly" || name == "in_memory" {
 			value = value == int64(1)
 		}
 		r = append(r, field{name, value})
@@ -67,7 +66,24 @@ func (r record) get(name string) any {
 	return nil
 }
 
-// text shows a field to people.
+// number returns a field that is one.
+func (r record) number(name string) (n int64, ok bool) {
+	n, ok = r.get(name).(int64)
+	return n, ok
+}
+
+// set changes a field, or adds it behind the others.
+func (r *record) set(name string, value any) {
+	for i := range *r {
+		if (*r)[i].name == name {
+			(*r)[i].value = value
+			return
+		}
+	}
+	*r = append(*r, field{name, value})
+}
+
+// text shows a field as it is.
 func (r record) text(name string) string {
 	switch v := r.get(name).(type) {
 	case nil:
@@ -111,45 +127,4 @@ func (e environment) printJSON(v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
-}
-
-// printTable aligns rows of cells.
-func (e environment) printTable(rows [][]string) error {
-	w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
-}
-
-// printList prints an array of maps; people see only the named fields.
-func (t *target) printList(env environment, reply any, fields ...string) error {
-	list, err := toRecords(reply)
-	if err != nil {
-		return err
-	}
-	if t.json {
-		return env.printJSON(list)
-	}
-	if len(list) == 0 {
-		env.note("none\n")
-		return nil
-	}
-	head := make([]string, len(fields))
-	for i, name := range fields {
-		head[i] = strings.ToUpper(strings.ReplaceAll(strings.TrimSuffix(name, "_at"), "_", " "))
-	}
-	rows := [][]string{head}
-	for _, r := range list {
-		row := make([]string, len(fields))
-		for i, name := range fields {
-			if row[i] = r.text(name); row[i] == "" {
-				row[i] = "-"
-			}
-		}
-		rows = append(rows, row)
-	}
-	return env.printTable(rows)
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +27,35 @@ func readPassword(path string) (string, error) {
 		return "", fmt.Errorf("admin's password: %s is empty; delete it, and the server generates a new one at its next start", path)
 	}
 	return password, nil
+}
+
+// readSecret asks a person for something that is not shown, or takes a line of
+// standard input where nobody can be asked.
+func (e environment) readSecret(question string) (string, error) {
+	if e.interactive && e.secret != nil {
+		if question == "" {
+			question = "Password: "
+		}
+		e.note("%s", question)
+		secret, err := e.secret()
+		e.note("\n")
+		return checkSecret(secret, err)
+	}
+	if question != "" {
+		e.note("%s", question)
+	}
+	text, err := bufio.NewReader(e.in).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return checkSecret(strings.TrimRight(text, "\r\n"), err)
+}
+
+func checkSecret(secret string, err error) (string, error) {
+	if err == nil && secret == "" {
+		err = errors.New("nothing was typed")
+	}
+	return secret, err
 }
 
 // ensurePassword returns the password in dir's file, which it makes first when

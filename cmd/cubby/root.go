@@ -18,6 +18,13 @@ type environment struct {
 	getenv      func(string) string
 	interactive bool // a person answers at in
 	watched     bool // a person looks at err
+	colored     bool // out is a terminal that shows colors, and they are wanted
+
+	// The terminal that out is; 0 when it is none.
+	width, height int
+	size          func() (width, height int) // as it is now; nil when it is none
+	// secret reads what a person types at in without showing it; nil reads a line.
+	secret func() (string, error)
 }
 
 // say prints what was asked for. That it could not be printed is an error: a
@@ -72,7 +79,9 @@ opens one private namespace, inside limits that the platform sets.
   cubby serve --dev              try it: no sign-in, wide-open limits, this machine only
   cubby serve redis.conf         run it
   cubby app create acme/shop     open a namespace for the app "shop" of the tenant "acme"
-  cubby token create acme/shop   make a secret that opens it`,
+  cubby token create acme/shop   make a secret that opens it
+  cubby usage                    see what all apps use, the fullest first
+  cubby completion bash --help   let the Tab key complete commands, apps and tokens`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -82,9 +91,8 @@ opens one private namespace, inside limits that the platform sets.
 	root.SetOut(env.out)
 	root.SetErr(env.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.CompletionOptions.HiddenDefaultCmd = true
 	group(root, newServe(env), newApp(env), newToken(env), newTenant(env),
-		newCheck(env), newBackup(env), newRestore(env), newExport(env), newImport(env), newVersion(env))
+		newUsage(env), newClient(env), newConfig(env), newCheck(env), newBackup(env), newRestore(env), newExport(env), newImport(env), newVersion(env))
 	return root
 }
 

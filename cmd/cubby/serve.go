@@ -28,6 +28,7 @@ namespace dev/app, whose limits are wide open.`,
   cubby serve /etc/cubby.conf --appendfsync always`,
 		// The words are redis-server's, which are no flags: --bind takes several.
 		DisableFlagParsing: true,
+		ValidArgsFunction:  completeServe,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
 				return cmd.Help()

@@ -27,6 +27,7 @@ type world struct {
 	t           *testing.T
 	vars        map[string]string
 	interactive bool
+	width       int // of the terminal; 0 is a pipe
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,7 +46,7 @@ func (w *world) environment(in string) (environment, *log, *log) {
 	return environment{
 		in: strings.NewReader(in), out: out, err: err,
 		getenv:      func(name string) string { return vars[name] },
-		interactive: w.interactive,
+		interactive: w.interactive, watched: w.interactive, width: w.width,
 	}, out, err
 }
 
