@@ -205,16 +205,13 @@ func completeServe(_ *cobra.Command, args []string, part string) ([]string, cobr
 	if !strings.HasPrefix(part, "-") {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	var words []string
-	if strings.HasPrefix("--dev", part) {
-		words = append(words, "--dev\tA server for development, in one command")
-	}
+	words := []string{"--dev\tA server for development, in one command"}
 	for _, d := range config.Directives() {
-		if name := "--" + d.Name; strings.HasPrefix(name, part) && (d.Repeat || !slices.Contains(args, name)) {
+		if name := "--" + d.Name; d.Repeat || !slices.Contains(args, name) {
 			words = append(words, name+"\t"+gist(d))
 		}
 	}
-	return words, cobra.ShellCompDirectiveNoFileComp
+	return slices.DeleteFunc(words, func(w string) bool { return !strings.HasPrefix(w, part) }), cobra.ShellCompDirectiveNoFileComp
 }
 
 // gist is the first sentence about a directive.
