@@ -22,44 +22,46 @@ import (
 // invalidateChannel is where a connection in RESP2 hears of it.
 const invalidateChannel = "__redis__:invalidate"
 
-// remember registers the keys that a command of the session reads. Who runs
-// commands for a session, such as a script, calls it before each of them.
+// remember registers the keys that a command of the session reads. A script
+// that reads anything has read, as in Redis, the keys that it was given.
 func (r *run) remember(cmd *Command, argv [][]byte) {
-	r = r.told()
 	t := &r.session.track
-	if !t.on || t.bcast || !cmd.has(Reads) || cmd.has(Writes|AlwaysNow|Scripts) {
+	if !t.on || t.bcast || !cmd.has(Tracked) {
 		return
 	}
 	if t.optIn && !t.caching || t.optOut && t.caching {
 		return
 	}
+	if r.outer != nil {
+		r = r.outer
+		cmd, argv = r.call.Cmd, r.call.Argv
+	}
 	first, last, step := cmd.keyRange(argv)
 	for i := first; i <= last; i += step {
-		if f, full := r.session.hub.tracking.remember(r.session.id, borrow(argv[i])); full {
-			r.changed = append(r.changed, f)
-		}
+		r.changed = r.session.hub.tracking.remember(r.session.id, borrow(argv[i]), r.changed)
 	}
 }
 
 // noteChanges takes the keys that a stage has written out of the table.
 func (r *run) noteChanges(s *stage) {
-	t := &r.hub.tracking
+	t, told := &r.hub.tracking, r.told()
 	if s.cleared && !r.flushTold { // FLUSHALL clears two
 		r.flushTold = true
-		r.changed = append(r.changed, forgotten{flush: true, all: t.takeAll(), at: behindReply})
+		told.changed = append(told.changed, forgotten{flush: true, all: t.takeAll(), at: behindReply})
 	}
 	for i := range s.writes {
 		key := s.writes[i].key
-		r.changed = append(r.changed, forgotten{key: key, readers: t.take(key), at: behindReply})
+		told.changed = append(told.changed, forgotten{key: key, readers: t.take(key), script: r.outer != nil, at: behindReply})
 	}
 }
 
-// dropChanges puts back what noteChanges took.
-func (r *run) dropChanges() {
-	for i := range r.changed {
+// dropChanges puts back what noteChanges took since a mark.
+func (r *run) dropChanges(from int) {
+	for i := from; i < len(r.changed); i++ {
 		r.hub.tracking.giveBack(&r.changed[i])
 	}
-	r.forgetChanges()
+	clear(r.changed[from:])
+	r.changed = r.changed[:from]
 }
 
 func (r *run) forgetChanges() {
@@ -108,7 +110,7 @@ func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidatio
 		h.tellTracker(k, m)
 	}
 	end := 0
-	var keys []string
+	var keys, scripted []string
 	for i := range changes {
 		c := &changes[i]
 		end = max(end, c.at)
@@ -120,6 +122,9 @@ func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidatio
 		}
 		if !c.evicted {
 			keys = append(keys, c.key)
+			if c.script {
+				scripted = append(scripted, c.key)
+			}
 		}
 		m := &invalidation{keys: []string{c.key}}
 		for _, id := range c.readers {
@@ -130,17 +135,24 @@ func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidatio
 			tell(k, m, c.at)
 		}
 	}
-	slices.Sort(keys)
-	byPrefix := t.broadcast(slices.Compact(keys))
+	byPrefix, byScript := t.broadcast(distinct(keys)), t.broadcast(distinct(scripted))
 	for _, prefix := range slices.Sorted(maps.Keys(byPrefix)) {
 		m := &invalidation{keys: byPrefix[prefix]}
 		for _, k := range t.prefixes[prefix] {
-			if !k.noLoop || k.session != by {
+			switch {
+			case !k.noLoop || k.session != by:
 				tell(k, m, end)
+			case byScript[prefix] != nil: // to Redis a script is somebody else
+				tell(k, &invalidation{keys: byScript[prefix]}, end)
 			}
 		}
 	}
 	return own
+}
+
+func distinct(keys []string) []string {
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // tellTracker pushes to a tracker, or to the connection in its place.

@@ -44,7 +44,7 @@ func (r *run) invoke(it *item) error {
 	mark := r.out.Mark()
 	r.commandAt = mark
 	notices := &r.told().notices
-	told, own := len(notices.list), len(notices.own)
+	told, own, changed := len(notices.list), len(notices.own), len(r.told().changed)
 	if r.txn != nil {
 		r.findHub() // the command before may have subscribed
 	}
@@ -65,6 +65,9 @@ func (r *run) invoke(it *item) error {
 		r.engine.totals.errors.add(text)
 		r.out.Rewind(mark)
 		notices.cut(told, own)
+		if r.outer == nil {
+			r.dropChanges(changed) // of a script's commands
+		}
 		r.out.Error(text)
 	}
 	if r.txn == nil && r.outer == nil {
@@ -100,7 +103,7 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 		if err := r.stages[db].commit(); err != nil {
 			return nil, err
 		}
-		if r.tracked {
+		if r.tracked && !c.Cmd.has(Scripts) { // a script's commands have noted theirs
 			r.noteChanges(&r.stages[db])
 		}
 	}

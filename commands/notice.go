@@ -206,7 +206,7 @@ func (r *run) reserveNotices() {
 
 // dropNotices forgets what the run collected: nothing of it happened.
 func (r *run) dropNotices() {
-	r.dropChanges()
+	r.dropChanges(0)
 	n := &r.notices
 	if d := n.reserved; d != nil {
 		n.reserved = nil

@@ -206,9 +206,6 @@ func (d *dialogue) unfit(conn, text string) bool {
 	if strings.HasPrefix(text, "multi") {
 		return p.ours.s.subs.total > 0
 	}
-	if d.g.tracking && strings.HasPrefix(text, "eval") {
-		return true // what a script reads is tracked, and not what it declares
-	}
 	if !d.multi[conn] {
 		return false
 	}

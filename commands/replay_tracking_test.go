@@ -268,6 +268,92 @@ var trackingScripts = []string{
 	CLIENT TRACKING ON BCAST NOLOOP
 	SET a 1
 	b| SET a 1`,
+	`declared keys of a script
+	CLIENT TRACKING ON
+	EVAL "return redis.call('get', KEYS[1])" 1 k
+	b| SET k v
+	EVAL "return redis.call('get', 'x')" 1 k
+	b| SET x v
+	b| SET k v
+	EVAL "return redis.call('dbsize')" 2 k j
+	b| SET k v
+	b| SET j v
+	EVAL "return redis.call('lolwut') and 1" 2 k j
+	b| SET k v
+	EVAL "return redis.call('set', KEYS[1], 'v')" 2 k j
+	b| SET k v
+	EVAL "return redis.call('ping')" 2 k j
+	b| SET k v
+	EVAL "return 1" 2 k j
+	b| SET k v
+	EVAL_RO "return redis.call('get', KEYS[1])" 1 k
+	b| SET k v
+	EVAL "return redis.call('get', 'x')" 0
+	b| SET x v
+	EVAL_RO "return 1" 1 k
+	b| SET k v
+	EVAL "redis.call('get', 'x') redis.call('nosuch')" 1 k
+	b| SET k v
+	EVAL "return redis.call('get', 'x', 'y')" 1 k
+	b| SET k v
+	EVAL "return redis.pcall('lcs', 'x', 'y', 'z')" 1 k
+	b| SET k v
+	EVAL "return redis.call('getdel', 'k')" 1 k
+	b| SET k v
+	`,
+	`script own changes
+	CLIENT TRACKING ON
+	GET k
+	EVAL "return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('get', 'k') return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('get', 'k') redis.call('set', 'k', 'v') redis.call('get', 'k') return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('set', 'k', 'v') redis.call('get', 'k') return 3" 1 k
+	b| SET k v
+	EVAL "redis.call('set', 'k', 'v') redis.call('get', 'k') return 3" 2 k j
+	EVAL "redis.call('mset', 'j', 'v', 'k', 'w') redis.call('get', 'k') return 3" 2 k j
+	EVAL "redis.call('flushall') redis.call('get', 'k') return 3" 2 k j
+	b| SET k v
+	MULTI
+	GET k
+	EVAL "redis.call('set', 'k', 'v') redis.call('get', 'k') return 3" 1 k
+	SET k w
+	EVAL "redis.call('set', 'k', 'v') redis.call('get', 'k') return 3" 1 k
+	EXEC
+	b| SET k v`,
+	`script noloop
+	CLIENT TRACKING ON NOLOOP
+	GET k
+	EVAL "return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('get', 'k') return redis.call('set', 'k', 'v')" 1 k
+	b| SET k v`,
+	`script bcast
+	CLIENT TRACKING ON BCAST
+	EVAL "return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('get', 'k') return redis.call('set', 'k', 'v')" 1 k
+	b| SET k v`,
+	`script bcast noloop
+	CLIENT TRACKING ON BCAST NOLOOP
+	SET k v
+	EVAL "return redis.call('set', 'k', 'v')" 1 k
+	EVAL "redis.call('get', 'k') return redis.call('set', 'k', 'v')" 1 k
+	b| SET k v
+	b| EVAL "return redis.call('set', 'k', 'v')" 1 k`,
+	`script optin
+	CLIENT TRACKING ON OPTIN
+	EVAL "return redis.call('get', 'k')" 1 k
+	b| SET k v
+	CLIENT CACHING YES
+	EVAL "return redis.call('get', 'k')" 1 k
+	b| SET k v
+	EVAL "return redis.call('get', 'k')" 1 k
+	b| SET k v
+	CLIENT CACHING YES
+	MULTI
+	EVAL "return redis.call('get', 'k')" 1 k
+	EVAL "return redis.call('get', 'k')" 1 j
+	EXEC
+	b| SET k v
+	b| SET j v`,
 }
 
 var redirectScripts = []string{

@@ -102,7 +102,7 @@ func (h *scriptHost) begin(c *Call, s *script, readOnly bool) {
 	outer := c.run
 	h.run.outer = outer.told()
 	h.run.ctx, h.run.out, h.run.now = c.Ctx, &h.out, outer.now
-	h.run.hub, h.run.events = outer.hub, outer.events // what the script changes, its own stage tells
+	h.run.hub, h.run.events, h.run.tracked = outer.hub, outer.events, outer.tracked
 	h.run.homeDB = h.homeDB
 	for db := range h.run.bases {
 		switch {

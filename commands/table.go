@@ -32,6 +32,7 @@ const (
 	NoScript                        // may not be called by a script; follows from Also
 	Tells                           // sends messages to others: not for a token that may only read
 	OwnConnection                   // concerns the connection that sends it: refused where each request stands alone
+	Tracked                         // CLIENT TRACKING remembers its keys; follows from what COMMAND INFO tells
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 	Narrowed                        // for a token with a key prefix, only the keys under it exist
 )
@@ -153,6 +154,9 @@ func (t *table) add(row *Command) {
 	row.hits = new(stats)
 	if slices.Contains(strings.Fields(row.Also), "noscript") {
 		row.Flags |= NoScript
+	}
+	if !row.has(Scripts) && slices.Contains(row.flagWords(), "readonly") {
+		row.Flags |= Tracked
 	}
 	if parent, sub, ok := strings.Cut(row.Name, "|"); ok {
 		container := t.byName[parent]

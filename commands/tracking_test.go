@@ -129,6 +129,19 @@ func TestTrackingOfWhatWasTakenBack(t *testing.T) {
 	require.Equal(t, invalidated("k"), c.pushed())
 }
 
+func TestTrackingOfAScriptThatWasEnded(t *testing.T) {
+	h := newHarness(t)
+	c, b := h.tracking(), h.open()
+	h.limitScripts(func(o *ScriptOptions) { o.TimeLimit = time.Millisecond })
+	c.do("GET", "k")
+	for _, text := range []string{"redis.call('set', 'k', 'v') while true do end", "redis.call('flushall') while true do end"} {
+		require.Contains(t, b.do("EVAL", text, "1", "k"), "nothing of it was kept")
+		require.Empty(t, c.pushed())
+	}
+	b.do("SET", "k", "v")
+	require.Equal(t, invalidated("k"), c.pushed())
+}
+
 func TestTrackingOnAStoreThatRunsTwice(t *testing.T) {
 	clock := storetest.NewClock()
 	h := newHarnessOn(t, &rerun{storetest.NewMemory(clock)}, clock)

@@ -41,6 +41,7 @@ type forgotten struct {
 	readers []int64
 	all     map[string]*readers // of every key: the database was flushed
 	flush   bool
+	script  bool // a script did it
 	evicted bool // there was no room: whoever it is, its copy is no longer looked after
 	at      int  // behind which reply the changing session is told; behindReply until that is known
 }
@@ -91,24 +92,35 @@ func (t *trackingTable) leave(id int64, prefixes []string) {
 	}
 }
 
-// remember notes that a session has read key. When there is no room it returns
-// what had to be forgotten for it.
-func (t *trackingTable) remember(id int64, key string) (f forgotten, full bool) {
+// remember notes that a session has read key. It adds to changes what had to
+// be forgotten when there was no room.
+func (t *trackingTable) remember(id int64, key string, changes []forgotten) []forgotten {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	who := t.keys[key]
-	if who == nil {
-		if len(t.keys) >= t.most {
-			for victim := range t.keys { // some key
-				f, full = forgotten{key: victim, readers: t.takeLocked(victim), evicted: true, at: behindReply}, true
+	if t.keys[key] == nil && len(t.keys) >= t.most {
+		victims := 2 // giveBack may have put in more than there is room for
+		for victim := range t.keys {
+			if changes = append(changes, forgotten{key: victim, readers: t.takeLocked(victim), evicted: true, at: behindReply}); len(t.keys) < t.most {
+				break
+			}
+			if victims--; victims == 0 {
 				break
 			}
 		}
+	}
+	t.add(id, key)
+	return changes
+}
+
+// add is remember without a bound. Callers hold mu.
+func (t *trackingTable) add(id int64, key string) {
+	who := t.keys[key]
+	if who == nil {
 		who = new(readers)
 		t.keys[strings.Clone(key)] = who
 	}
 	if slices.Contains(who.ids, id) {
-		return f, full
+		return
 	}
 	if n := len(who.ids); n == cap(who.ids) { // before it grows: who has gone?
 		who.ids = slices.DeleteFunc(who.ids, func(id int64) bool { return t.trackers[id] == nil })
@@ -116,7 +128,6 @@ func (t *trackingTable) remember(id int64, key string) (f forgotten, full bool) 
 	}
 	who.ids = append(who.ids, id)
 	t.items++
-	return f, full
 }
 
 // take forgets who has read key, and returns it.
@@ -147,13 +158,15 @@ func (t *trackingTable) takeAll() map[string]*readers {
 
 // giveBack undoes a take.
 func (t *trackingTable) giveBack(f *forgotten) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for key, who := range f.all {
 		for _, id := range who.ids {
-			t.remember(id, key)
+			t.add(id, key)
 		}
 	}
 	for _, id := range f.readers {
-		t.remember(id, f.key)
+		t.add(id, f.key)
 	}
 }
 
