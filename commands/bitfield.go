@@ -66,24 +66,27 @@ func (c *Call) bitField(readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	value, changed := e.Value, false
+	value, grown, changed := e.Value, false, false
 	if highest >= 0 {
 		if value, err = c.withRoomFor(value, highest); err != nil {
 			return err
 		}
-		changed = len(value) > len(e.Value) // also when every write then fails, as in Redis
+		grown = len(value) > len(e.Value) // also when every write then fails, as in Redis
 	}
 	c.Out.Array(len(ops))
 	for i := range ops {
-		changed = c.runFieldOp(&ops[i], value) || changed
+		wrote, other := c.runFieldOp(&ops[i], value)
+		changed = changed || other || wrote && grown
 	}
-	if !changed {
+	if !changed && !grown {
 		return nil
 	}
 	if err := c.put(key, value, e.ExpiresAt); err != nil {
 		return err
 	}
-	c.notify(eventString, "setbit", key)
+	if changed {
+		c.notify(eventString, "setbit", key)
+	}
 	return nil
 }
 
@@ -166,12 +169,13 @@ func parseBitField(encoding, offset []byte) (f bitField, err error) {
 	return f, nil
 }
 
-// runFieldOp answers one operation and tells whether it changed value.
-func (c *Call) runFieldOp(op *fieldOp, value []byte) bool {
+// runFieldOp answers one operation, and tells whether it wrote to value and
+// whether that is another one now.
+func (c *Call) runFieldOp(op *fieldOp, value []byte) (wrote, changed bool) {
 	old := op.field.read(value)
 	if op.kind == fieldGet {
 		c.Out.Int(old)
-		return false
+		return false, false
 	}
 	from, by := old, op.operand
 	if op.kind == fieldSet {
@@ -181,14 +185,14 @@ func (c *Call) runFieldOp(op *fieldOp, value []byte) bool {
 	switch {
 	case !fits && op.overflow == overflowFail:
 		c.Out.Null()
-		return false
+		return false, false
 	case op.kind == fieldSet:
 		c.Out.Int(old)
 	default:
 		c.Out.Int(n)
 	}
 	op.field.write(value, n)
-	return n != old
+	return true, n != old
 }
 
 // read returns the field; bits beyond the end of value are 0.

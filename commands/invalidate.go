@@ -84,7 +84,7 @@ func (r *run) deliverChanges() {
 	}
 	own := r.hub.invalidate(r.changed, r.session)
 	for _, m := range own {
-		r.notices.own = append(r.notices.own, insertion{m.at, afterReply, m.msg})
+		r.notices.own = append(r.notices.own, insertion{at: m.at, rank: afterReply, msg: m.msg})
 	}
 	r.forgetChanges()
 }

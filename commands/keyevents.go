@@ -88,14 +88,14 @@ func hearsEvents(kind subscriptionKind, name string) bool {
 // nobody listens.
 func (c *Call) notify(class eventClass, event, key string) {
 	if c.run.events&class != 0 {
-		c.run.tellEvent(c.db, event, key)
+		c.run.tellEvent(c.db, class, event, key)
 	}
 }
 
 // notifyIn is notify for commands that touch both databases.
 func (c *Call) notifyIn(db int, class eventClass, event, key string) {
 	if c.run.events&class != 0 {
-		c.run.tellEvent(db, event, key)
+		c.run.tellEvent(db, class, event, key)
 	}
 }
 
@@ -134,8 +134,9 @@ func (c *Call) del(key string) (bool, error) {
 	return found, err
 }
 
-func (r *run) tellEvent(db int, event, key string) {
+func (r *run) tellEvent(db int, class eventClass, event, key string) {
 	for _, n := range eventNotices(r.engine.eventsTold(), db, event, key) {
+		n.stays = class == eventKeymiss // Redis tells of it before it knows how the command ends
 		r.tell(n)
 	}
 }
@@ -145,10 +146,10 @@ func eventNotices(told eventClass, db int, event, key string) []notice {
 	where := strconv.Itoa(db) + "__:"
 	notices := make([]notice, 0, 2)
 	if told&eventKeyspace != 0 {
-		notices = append(notices, notice{subChannel, keyspacePrefix + where + key, event})
+		notices = append(notices, notice{kind: subChannel, channel: keyspacePrefix + where + key, payload: event})
 	}
 	if told&eventKeyevent != 0 {
-		notices = append(notices, notice{subChannel, keyeventPrefix + where + event, key})
+		notices = append(notices, notice{kind: subChannel, channel: keyeventPrefix + where + event, payload: key})
 	}
 	return notices
 }

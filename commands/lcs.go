@@ -54,15 +54,15 @@ func parseLCSOptions(c *Call) (o lcsOptions, err error) {
 }
 
 func runLCS(c *Call) error {
-	o, err := parseLCSOptions(c)
-	if err != nil {
-		return err
-	}
 	a, _, err := c.lookup(c.arg(1))
 	if err != nil {
 		return err
 	}
 	b, _, err := c.lookup(c.arg(2))
+	if err != nil {
+		return err
+	}
+	o, err := parseLCSOptions(c) // behind the keys: Redis tells of those that it misses
 	if err != nil {
 		return err
 	}

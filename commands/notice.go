@@ -15,6 +15,7 @@ type notice struct {
 	kind    subscriptionKind // subChannel or subShard
 	channel string
 	payload string
+	stays   bool // also when the command fails
 }
 
 // notices are what the commands of a run have to tell.
@@ -32,6 +33,8 @@ type insertion struct {
 	at   int // position in the replies; behindReply until that is known
 	rank insertionRank
 	msg  []byte
+
+	stays bool // also when the command fails
 }
 
 const behindReply = -1
@@ -81,14 +84,14 @@ func (r *run) tell(n notice) {
 	}
 	proto := r.out.Proto()
 	if _, ok := s.subs.names[n.kind][n.channel]; ok {
-		r.notices.own = append(r.notices.own, insertion{at, rank, n.message().bytes(proto)})
+		r.notices.own = append(r.notices.own, insertion{at, rank, n.message().bytes(proto), n.stays})
 	}
 	if n.kind != subChannel {
 		return
 	}
 	for pattern, g := range s.subs.names[subPattern] {
 		if g.match(n.channel) {
-			r.notices.own = append(r.notices.own, insertion{at, rank, n.messageTo(pattern).bytes(proto)})
+			r.notices.own = append(r.notices.own, insertion{at, rank, n.messageTo(pattern).bytes(proto), n.stays})
 		}
 	}
 }
@@ -106,7 +109,21 @@ func (n *notice) messageTo(pattern string) *message {
 }
 
 // cut forgets what was collected since a mark, for a command that failed.
-func (n *notices) cut(list, own int) { n.list, n.own = n.list[:list], n.own[:own] }
+func (n *notices) cut(list, own int) {
+	for _, each := range n.list[list:] {
+		if each.stays {
+			n.list[list] = each
+			list++
+		}
+	}
+	for _, each := range n.own[own:] {
+		if each.stays {
+			n.own[own] = each
+			own++
+		}
+	}
+	n.list, n.own = n.list[:list], n.own[:own]
+}
 
 // place gives the insertions that stand behind a reply their position.
 func (n *notices) place(from, end int) {

@@ -14,6 +14,31 @@ import (
 
 // eventScripts run while connection "b" hears every event.
 var eventScripts = []string{
+	`fields that fail, and what they make room for
+	BITFIELD k OVERFLOW FAIL SET u8 0 256
+	BITFIELD k OVERFLOW FAIL SET u8 0 256
+	BITFIELD k OVERFLOW FAIL SET u8 80 256
+	BITFIELD k SET u8 0 0
+	BITFIELD k SET u8 0 1
+	BITFIELD k SET u8 0 1
+	BITFIELD k GET u8 0 
+	BITFIELD k2 GET u8 0 
+	BITFIELD k3 SET u8 0 0
+	BITFIELD k4 INCRBY u8 0 0
+	BITFIELD k5 OVERFLOW FAIL INCRBY u8 0 300
+	BITFIELD k5 OVERFLOW FAIL INCRBY u8 0 300 SET u8 8 0
+	BITFIELD k6 OVERFLOW FAIL INCRBY u8 0 300 SET u8 8 0
+	BITFIELD k7`, `a subsequence that is refused
+	LCS a b
+	LCS a b IDX LEN
+	LCS a b x
+	SET a 1
+	LCS a b IDX LEN
+	LCS a b MINMATCHLEN x
+	LCS a b LEN
+	SET b 1
+	LCS a b LEN
+	LCS c b IDX LEN`,
 	`set
 	SET k v
 	SET k v EX 100
