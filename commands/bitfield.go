@@ -46,6 +46,24 @@ type bitField struct {
 	offset int64
 }
 
+var bitFieldKey = KeySpec{First: 1, Last: 1, Step: 1, Use: "RW access update variable_flags", Uses: usesOfBitField,
+	UseNote: "This command allows both access and modification of the key"}
+
+// usesOfBitField tells what BITFIELD does with its key.
+func usesOfBitField(argv [][]byte) string {
+	for i := 2; i < len(argv); i++ {
+		switch word := string(argv[i]); {
+		case strings.EqualFold(word, "GET") && i+2 < len(argv):
+			i += 2
+		case strings.EqualFold(word, "OVERFLOW") && i+1 < len(argv):
+			i++
+		default:
+			return "RW access update"
+		}
+	}
+	return "RO access"
+}
+
 func runBitField(c *Call) error   { return c.bitField(false) }
 func runBitFieldRO(c *Call) error { return c.bitField(true) }
 

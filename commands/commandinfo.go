@@ -136,65 +136,6 @@ func writeWords(out *resp.Writer, prefix string, words []string) {
 	}
 }
 
-// writeKeySpecs writes the key specifications: none, or the one that the
-// table knows.
-func writeKeySpecs(out *resp.Writer, cmd *Command) {
-	if !cmd.namesKeys() {
-		out.Set(0)
-		return
-	}
-	out.Set(1)
-	out.Map(3)
-	out.BulkString("flags")
-	writeWords(out, "", cmd.keyUse())
-	out.BulkString("begin_search")
-	if cmd.Keys.Find != nil {
-		writeSpec(out, "unknown")
-		out.BulkString("find_keys")
-		writeSpec(out, "unknown")
-		return
-	}
-	if n := cmd.Keys.Count; n != 0 {
-		writeSpec(out, "index", specField{"index", n})
-		out.BulkString("find_keys")
-		writeSpec(out, "keynum", specField{"keynumidx", 0}, specField{"firstkey", 1}, specField{"keystep", 1})
-		return
-	}
-	writeSpec(out, "index", specField{"index", cmd.Keys.First})
-	out.BulkString("find_keys")
-	last := cmd.Keys.Last
-	if last > 0 {
-		last -= cmd.Keys.First // a specification counts from the first key
-	}
-	writeSpec(out, "range", specField{"lastkey", last}, specField{"keystep", cmd.Keys.Step}, specField{"limit", 0})
-}
-
-// keyUse is what the command does with its keys. The table does not know it in
-// detail, so this assumes the most, as Redis does for EVAL.
-func (c *Command) keyUse() []string {
-	if c.mayWrite() {
-		return []string{"RW", "access", "update"}
-	}
-	return []string{"RO", "access"}
-}
-
-type specField struct {
-	name  string
-	value int
-}
-
-func writeSpec(out *resp.Writer, kind string, fields ...specField) {
-	out.Map(2)
-	out.BulkString("type")
-	out.BulkString(kind)
-	out.BulkString("spec")
-	out.Map(len(fields))
-	for _, f := range fields {
-		out.BulkString(f.name)
-		out.Int(int64(f.value))
-	}
-}
-
 func runCommandDocs(c *Call) error {
 	rows := c.Engine.table.rows
 	if c.argc() > 2 {

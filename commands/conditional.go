@@ -11,9 +11,9 @@ import (
 // is in strings.go.
 func conditionalRows() []*Command {
 	return []*Command{
-		{Name: "delifeq", Arity: 3, Flags: Writes, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "Valkey 9.0.0",
+		{Name: "delifeq", Arity: 3, Flags: Writes, Keys: oneKey.used("RW access delete"), ACL: "write string fast", Group: "strings", Since: "Valkey 9.0.0",
 			Syntax: "key value", Doc: "Deletes a key if its value is the given one, as a lock's owner does to release it.", Run: runDelIfEq},
-		{Name: "msetex", Arity: -4, Flags: Writes | Grows, Keys: KeySpec{Find: msetexKeys}, ACL: "write string slow", Group: "strings", Since: "8.4.0",
+		{Name: "msetex", Arity: -4, Flags: Writes | Grows, Keys: KeySpec{Find: msetexKeys}.used("OW update"), ACL: "write string slow", Group: "strings", Since: "8.4.0",
 			Syntax: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 			Doc:    "Sets several keys with one TTL, all or none of them; NX wants none of them to exist, XX all.",
 			Tips:   "request_policy:multi_shard response_policy:all_succeeded", Run: runMSetEX},

@@ -13,7 +13,7 @@ func dumpRows() []*Command {
 	return []*Command{
 		{Name: "dump", Arity: 2, Flags: Reads, Keys: oneKey, ACL: "keyspace read slow", Group: "keys", Since: "2.6.0",
 			Syntax: "key", Doc: "Returns a value as Redis 7.0 serializes it, for RESTORE; never compressed.", Tips: "nondeterministic_output", Run: runDump},
-		{Name: "restore", Arity: -4, Flags: Writes | Grows, Keys: oneKey, ACL: "keyspace write slow dangerous", Group: "keys", Since: "2.6.0",
+		{Name: "restore", Arity: -4, Flags: Writes | Grows, Keys: oneKey.used("OW update"), ACL: "keyspace write slow dangerous", Group: "keys", Since: "2.6.0",
 			Syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
 			Doc:    "Creates a key from what DUMP returned here or in Redis up to 7.0; only strings. IDLETIME and FREQ are checked and mean nothing.", Run: runRestore},
 	}

@@ -10,7 +10,7 @@ import (
 
 func expireRows() []*Command {
 	set := func(name, since, syntax, doc string, kind expiryKind) *Command {
-		return &Command{Name: name, Arity: -3, Flags: Writes, Keys: oneKey, ACL: "keyspace write fast", Group: "expiry", Since: since,
+		return &Command{Name: name, Arity: -3, Flags: Writes, Keys: oneKey.used("RW update"), ACL: "keyspace write fast", Group: "expiry", Since: since,
 			Syntax: "key " + syntax + " [NX | XX | GT | LT]", Doc: doc, Run: func(c *Call) error { return c.expire(kind) }}
 	}
 	get := func(name, since, doc string, run func(c *Call, expiresAt int64)) *Command {
@@ -31,7 +31,7 @@ func expireRows() []*Command {
 			func(c *Call, at int64) { c.Out.Int(at/1000 + (at%1000+500)/1000) }), // + 500 first would overflow
 		get("pexpiretime", "7.0.0", "Returns when a key ends, in Unix milliseconds.",
 			func(c *Call, at int64) { c.Out.Int(at) }),
-		{Name: "persist", Arity: 2, Flags: Writes, Keys: oneKey, ACL: "keyspace write fast", Group: "expiry", Since: "2.2.0",
+		{Name: "persist", Arity: 2, Flags: Writes, Keys: oneKey.used("RW update"), ACL: "keyspace write fast", Group: "expiry", Since: "2.2.0",
 			Syntax: "key", Doc: "Takes the TTL off a key.", Run: runPersist},
 	}
 }

@@ -160,10 +160,15 @@ func runCommandGetKeysAndFlags(c *Call) error {
 		return err
 	}
 	c.Out.Array(len(keys))
-	for _, k := range keys {
+	first, rest := cmd.usesOfKeys(c.Argv[2:])
+	for i, k := range keys {
+		use := first
+		if i > 0 {
+			use = rest
+		}
 		c.Out.Array(2)
 		c.Out.Bulk(k)
-		writeWords(c.Out, "", cmd.keyUse())
+		writeWords(c.Out, "", strings.Fields(use))
 	}
 	return nil
 }

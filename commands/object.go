@@ -8,7 +8,7 @@ import (
 )
 
 func objectRows() []*Command {
-	second := KeySpec{First: 2, Last: 2, Step: 1}
+	second := KeySpec{First: 2, Last: 2, Step: 1, Use: "RO"}
 	object := func(name, doc string, run func(*Call, storage.Entry) error) *Command {
 		return &Command{Name: "object|" + name, Arity: 3, Flags: Reads, Keys: second, ACL: "keyspace read slow", Group: "keys", Since: "2.2.3",
 			Syntax: "key", Doc: doc, Tips: "nondeterministic_output", Run: func(c *Call) error { return c.inspect(run) }}

@@ -61,6 +61,10 @@ var deliberate = []struct {
 	MULTI
 	CLIENT REPLY ON`,
 		"-ERR Command not allowed inside a transaction\r\n", "+QUEUED\r\n"},
+	{`Redis answers twice when prefixes overlap, and none of them is the first
+	CLIENT TRACKING ON BCAST PREFIX a PREFIX b PREFIX b
+	PING`,
+		"+PONG\r\n", "+OK\r\n"},
 	{`values are strings: the other types' commands do not exist
 	LPUSH k v`,
 		"-ERR unknown command 'LPUSH', with args beginning with: 'k' 'v' \r\n", ":1\r\n"},

@@ -17,14 +17,17 @@ func scriptRows() []*Command {
 		onMany  = "request_policy:all_shards response_policy:"
 	)
 	keys := KeySpec{Count: 2}
+	noted, notedRO := keys, keys
+	noted.UseNote = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE"
+	notedRO.UseNote = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"
 	return []*Command{
-		{Name: "eval", Arity: -3, Flags: Scripts | Slow, Keys: keys, Also: also, ACL: "slow scripting", Group: group, Since: "2.6.0",
+		{Name: "eval", Arity: -3, Flags: Scripts | Slow, Keys: noted, Also: also, ACL: "slow scripting", Group: group, Since: "2.6.0",
 			Syntax: "script numkeys [key [key ...]] [arg [arg ...]]",
 			Doc:    "Runs a Lua script as one atomic step.", Run: runEval},
 		{Name: "evalsha", Arity: -3, Flags: Scripts | Slow, Keys: keys, Also: also, ACL: "slow scripting", Group: group, Since: "2.6.0",
 			Syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]",
 			Doc:    "Runs a script that the namespace has loaded or run before, by the SHA1 of its text.", Run: runEval},
-		{Name: "eval_ro", Arity: -3, Flags: Scripts | Reads | Slow, Keys: keys, Also: "readonly " + also, ACL: "slow scripting", Group: group, Since: "7.0.0",
+		{Name: "eval_ro", Arity: -3, Flags: Scripts | Reads | Slow, Keys: notedRO, Also: "readonly " + also, ACL: "slow scripting", Group: group, Since: "7.0.0",
 			Syntax: "script numkeys [key [key ...]] [arg [arg ...]]",
 			Doc:    "Runs a Lua script that only reads.", Run: runEval},
 		{Name: "evalsha_ro", Arity: -3, Flags: Scripts | Reads | Slow, Keys: keys, Also: "readonly " + also, ACL: "slow scripting", Group: group, Since: "7.0.0",

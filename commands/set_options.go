@@ -136,3 +136,13 @@ func errExpireTime(cmd *Command) error {
 func (c *Call) touch(key string, e storage.Entry, expiresAt int64) error {
 	return c.Tx.Set(key, storage.Entry{Value: e.Value, ExpiresAt: expiresAt})
 }
+
+// usesOfSet tells what SET does with its key.
+func usesOfSet(argv [][]byte) string {
+	for _, word := range argv[min(3, len(argv)):] {
+		if len(word) == 3 && strings.EqualFold(string(word), "get") {
+			return "RW access update"
+		}
+	}
+	return "OW update"
+}

@@ -8,37 +8,37 @@ func stringRows() []*Command {
 	return []*Command{
 		{Name: "get", Arity: 2, Flags: Reads, Keys: oneKey, ACL: "read string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key", Doc: "Returns the value of a key.", Run: runGet},
-		{Name: "set", Arity: -3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "1.0.0",
+		{Name: "set", Arity: -3, Flags: Writes | Grows, Keys: setKey, ACL: "write string slow", Group: "strings", Since: "1.0.0",
 			Syntax: "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 			Doc:    "Sets a key to a value, with an optional condition and TTL. IFEQ, from Valkey 8.1, wants the key to hold the given value.", Run: runSet},
-		{Name: "setnx", Arity: 3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "1.0.0",
+		{Name: "setnx", Arity: 3, Flags: Writes | Grows, Keys: oneKey.used("OW insert"), ACL: "write string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key value", Doc: "Sets a key only if it does not exist.", Run: runSetNX},
-		{Name: "setex", Arity: 4, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "2.0.0",
+		{Name: "setex", Arity: 4, Flags: Writes | Grows, Keys: oneKey.used("OW update"), ACL: "write string slow", Group: "strings", Since: "2.0.0",
 			Syntax: "key seconds value", Doc: "Sets a key with a TTL in seconds.", Run: runSetEX},
-		{Name: "psetex", Arity: 4, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "2.6.0",
+		{Name: "psetex", Arity: 4, Flags: Writes | Grows, Keys: oneKey.used("OW update"), ACL: "write string slow", Group: "strings", Since: "2.6.0",
 			Syntax: "key milliseconds value", Doc: "Sets a key with a TTL in milliseconds.", Run: runPSetEX},
 		{Name: "getset", Arity: 3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key value", Doc: "Sets a key and returns its former value.", Run: runGetSet},
-		{Name: "getdel", Arity: 2, Flags: Writes, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "6.2.0",
+		{Name: "getdel", Arity: 2, Flags: Writes, Keys: oneKey.used("RW access delete"), ACL: "write string fast", Group: "strings", Since: "6.2.0",
 			Syntax: "key", Doc: "Returns the value of a key and deletes it.", Run: runGetDel},
-		{Name: "getex", Arity: -2, Flags: Writes, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "6.2.0",
+		{Name: "getex", Arity: -2, Flags: Writes, Keys: getexKey, ACL: "write string fast", Group: "strings", Since: "6.2.0",
 			Syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
 			Doc:    "Returns the value of a key and changes its TTL.", Run: runGetEX},
 		{Name: "mget", Arity: -2, Flags: Reads | Bulky, Keys: allKeys, ACL: "read string fast", Group: "strings", Since: "1.0.0",
 			Syntax: "key [key ...]", Doc: "Returns the values of several keys.", Tips: "request_policy:multi_shard", Run: runMGet},
-		{Name: "mset", Arity: -3, Flags: Writes | Grows, Keys: keyValuePairs, ACL: "write string slow", Group: "strings", Since: "1.0.1",
+		{Name: "mset", Arity: -3, Flags: Writes | Grows, Keys: keyValuePairs.used("OW update"), ACL: "write string slow", Group: "strings", Since: "1.0.1",
 			Syntax: "key value [key value ...]", Doc: "Sets several keys, all or none of them.", Tips: "request_policy:multi_shard response_policy:all_succeeded", Run: runMSet},
-		{Name: "msetnx", Arity: -3, Flags: Writes | Grows, Keys: keyValuePairs, ACL: "write string slow", Group: "strings", Since: "1.0.1",
+		{Name: "msetnx", Arity: -3, Flags: Writes | Grows, Keys: keyValuePairs.used("OW insert"), ACL: "write string slow", Group: "strings", Since: "1.0.1",
 			Syntax: "key value [key value ...]", Doc: "Sets several keys if none of them exists.", Tips: "request_policy:multi_shard response_policy:agg_min", Run: runMSetNX},
-		{Name: "append", Arity: 3, Flags: Writes | Grows, Keys: oneKey, ACL: "write string fast", Group: "strings", Since: "2.0.0",
+		{Name: "append", Arity: 3, Flags: Writes | Grows, Keys: oneKey.used("RW insert"), ACL: "write string fast", Group: "strings", Since: "2.0.0",
 			Syntax: "key value", Doc: "Appends to the value of a key, which is created when missing.", Run: runAppend},
-		{Name: "strlen", Arity: 2, Flags: Reads, Keys: oneKey, ACL: "read string fast", Group: "strings", Since: "2.2.0",
+		{Name: "strlen", Arity: 2, Flags: Reads, Keys: oneKey.used("RO"), ACL: "read string fast", Group: "strings", Since: "2.2.0",
 			Syntax: "key", Doc: "Returns the length of a value in bytes.", Run: runStrLen},
 		{Name: "getrange", Arity: 4, Flags: Reads, Keys: oneKey, ACL: "read string slow", Group: "strings", Since: "2.4.0",
 			Syntax: "key start end", Doc: "Returns a part of a value; negative positions count from its end.", Run: runGetRange},
 		{Name: "substr", Arity: 4, Flags: Reads, Keys: oneKey, ACL: "read string slow", Group: "strings", Since: "1.0.0",
 			Syntax: "key start end", Doc: "The former name of GETRANGE.", Run: runGetRange},
-		{Name: "setrange", Arity: 4, Flags: Writes | Grows, Keys: oneKey, ACL: "write string slow", Group: "strings", Since: "2.2.0",
+		{Name: "setrange", Arity: 4, Flags: Writes | Grows, Keys: oneKey.used("RW update"), ACL: "write string slow", Group: "strings", Since: "2.2.0",
 			Syntax: "key offset value", Doc: "Overwrites a part of a value, padding with zero bytes.", Run: runSetRange},
 	}
 }
@@ -48,6 +48,9 @@ var (
 	oneKey        = KeySpec{First: 1, Last: 1, Step: 1}
 	allKeys       = KeySpec{First: 1, Last: -1, Step: 1}
 	keyValuePairs = KeySpec{First: 1, Last: -1, Step: 2}
+	getexKey      = KeySpec{First: 1, Last: 1, Step: 1, UseNote: "RW and UPDATE because it changes the TTL"}
+	setKey        = KeySpec{First: 1, Last: 1, Step: 1, Use: "RW access update variable_flags", Uses: usesOfSet,
+		UseNote: "RW and ACCESS due to the optional `GET` argument"}
 )
 
 func runGet(c *Call) error {

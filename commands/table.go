@@ -46,6 +46,19 @@ type KeySpec struct {
 	Count int
 	// Find overrides the positions for commands whose options precede the keys.
 	Find func(argv [][]byte) (first, last, step int)
+
+	// What COMMAND INFO tells of what happens to the keys, in Redis's words. Use
+	// is empty for a command that uses them in the way that its flags suggest, and
+	// UseRest is set when all but the first key are used in another way.
+	Use, UseRest, UseNote string
+	// Uses tells it for given arguments; nil is Use.
+	Uses func(argv [][]byte) string
+}
+
+// used is the same keys, used in another way.
+func (k KeySpec) used(use string) KeySpec {
+	k.Use = use
+	return k
 }
 
 // Command is one row of the table: everything the rest of the program knows

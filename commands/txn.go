@@ -16,7 +16,7 @@ func txnRows() []*Command {
 			Doc: "Runs the queued commands as one atomic step.", Also: "noscript loading stale skip_slowlog", Run: runExec},
 		{Name: "discard", Arity: 1, Flags: OwnConnection | Stateful | AlwaysNow, ACL: "fast transaction", Group: "transactions", Since: "2.0.0",
 			Doc: "Forgets the queued commands and the watched keys.", Also: "noscript loading stale allow_busy", Run: runDiscard},
-		{Name: "watch", Arity: -2, Flags: OwnConnection | Reads | AlwaysNow, Keys: KeySpec{First: 1, Last: -1, Step: 1},
+		{Name: "watch", Arity: -2, Flags: OwnConnection | Reads | AlwaysNow, Keys: KeySpec{First: 1, Last: -1, Step: 1}.used("RO"),
 			ACL: "fast transaction", Group: "transactions", Since: "2.2.0", Syntax: "key [key ...]",
 			Doc: "Makes the next EXEC do nothing if one of the keys changes before it.", Also: "noscript loading stale allow_busy", Run: runWatch},
 		{Name: "unwatch", Arity: 1, Flags: OwnConnection | Stateful, ACL: "fast transaction", Group: "transactions", Since: "2.2.0",
