@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,7 +73,7 @@ func TestClientInfoLine(t *testing.T) {
 	h.clock.Advance(3500 * time.Millisecond)
 	number := strconv.FormatInt(c.s.id, 10)
 	line := "id=" + number + " addr=127.0.0.1:50000 laddr=127.0.0.1:6379 fd=-1 name=w1 age=3 idle=0 flags=N db=1 sub=0 psub=0 ssub=0 " +
-		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r " +
+		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=10 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=" + strconv.Itoa(int(unsafe.Sizeof(*c.s))+10) + " events=r " +
 		"cmd=client|info user=t/a redir=-1 resp=3 lib-name=lib lib-ver= auth=anonymous\n"
 	require.Equal(t, fmt.Sprintf("=%d\r\ntxt:%s\r\n", len(line)+4, line), c.do("CLIENT", "INFO"))
 
@@ -81,6 +82,19 @@ func TestClientInfoLine(t *testing.T) {
 	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " age=5 idle=2 ")
 	c.pipeline([]string{"MULTI"}, []string{"GET", "k"})
 	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " flags=x db=1 sub=0 psub=0 ssub=0 multi=1 ")
+	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " argv-mem=0 multi-mem=84 ")
+	c.do("EXEC")
+	require.Contains(t, bodyOf(t, other.do("CLIENT", "LIST", "ID", number)), " argv-mem=0 multi-mem=0 ")
+}
+
+func TestClientListTellsOfBuffers(t *testing.T) {
+	h := newHarness(t)
+	c, asker := h.open(), h.open()
+	c.s.opts.Buffers = func() Buffers {
+		return Buffers{Query: 1, QueryFree: 2, Reply: 3, ReplyPeak: 4, Unsent: 5, Messages: 6, MessageBytes: 7}
+	}
+	require.Contains(t, asker.do("CLIENT", "LIST", "ID", strconv.FormatInt(c.s.id, 10)), fmt.Sprintf(
+		" qbuf=1 qbuf-free=2 argv-mem=0 multi-mem=0 rbs=3 rbp=4 obl=5 oll=6 omem=7 tot-mem=%d events=rw ", int(unsafe.Sizeof(*c.s))+1+2+3+7))
 }
 
 // Redis's fields stand in front, in its order; those of 7.2 follow.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"unsafe"
 )
 
 // visibleSessions are the sessions that viewer may see in listings, oldest
@@ -22,9 +23,9 @@ func (e *Engine) visibleSessions(viewer *Session) []*Session {
 }
 
 // appendClient adds the line of s to a CLIENT LIST: the fields of Redis 7.2 in
-// its order, since clients parse them. What Cubby does not measure per
-// connection is 0, and there is no file descriptor to tell. At the end stands how
-// the connection signed in.
+// its order, since clients parse them. There is no file descriptor to tell, and
+// only of the asking connection it is known what its arguments take. At the end
+// stands how the connection signed in.
 func appendClient(b []byte, c *Call, s *Session) []byte {
 	v := s.snapshot()
 	now := c.clock()
@@ -49,7 +50,31 @@ func appendClient(b []byte, c *Call, s *Session) []byte {
 	number(" psub=", int64(v.subs[subPattern]))
 	number(" ssub=", int64(v.subs[subShard]))
 	number(" multi=", int64(v.multi))
-	text(" qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r", "")
+	var held Buffers
+	if s.opts.Buffers != nil {
+		held = s.opts.Buffers()
+	}
+	argv := int64(0)
+	if s == c.Session {
+		for _, a := range c.Argv {
+			argv += int64(len(a))
+		}
+	}
+	number(" qbuf=", held.Query)
+	number(" qbuf-free=", held.QueryFree)
+	number(" argv-mem=", argv)
+	number(" multi-mem=", int64(v.multiBytes))
+	number(" rbs=", held.Reply)
+	number(" rbp=", held.ReplyPeak)
+	number(" obl=", held.Unsent)
+	number(" oll=", held.Messages)
+	number(" omem=", held.MessageBytes)
+	number(" tot-mem=", int64(unsafe.Sizeof(*s))+held.Query+held.QueryFree+argv+int64(v.multiBytes)+held.Reply+held.MessageBytes)
+	events := "r"
+	if held.Unsent > 0 {
+		events = "rw"
+	}
+	text(" events=", events)
 	text(" cmd=", lastCommand(c, s))
 	text(" user=", v.principal.Name())
 	number(" redir=", v.redirect())

@@ -38,6 +38,19 @@ type SessionOptions struct {
 	// Do, before it answers that a subscription has ended: nothing older may
 	// come behind that answer. nil when the door cannot push.
 	TakePushed func(out *resp.Writer) storage.Seq
+	// Buffers tells how full the connection's buffers are, to any goroutine; nil
+	// when the door does not know.
+	Buffers func() Buffers
+}
+
+// Buffers are what CLIENT LIST tells of a connection's buffers, in bytes but
+// for Messages.
+type Buffers struct {
+	Query, QueryFree int64 // what has arrived and was not run, and the room behind it
+	Reply, ReplyPeak int64 // the room for replies, and the most that was used of it lately
+	Unsent           int64 // replies that the client has not taken
+
+	Messages, MessageBytes int64 // pushed and not sent yet
 }
 
 // Certificate is a client's certificate, which a CA that the admin trusts for
@@ -101,6 +114,7 @@ type shownState struct {
 	db         int
 	proto      int
 	multi      int // queued commands, -1 outside MULTI
+	multiBytes int // what they take
 	watched    int
 	noEvict    bool
 	noTouch    bool
@@ -239,7 +253,7 @@ func (s *Session) forgetNamespace() {
 	s.leaveScriptSpace()
 	s.forgetQueue()
 	s.watched = nil
-	s.show(func(v *shownState) { v.multi, v.watched = -1, 0 })
+	s.show(func(v *shownState) { v.multi, v.multiBytes, v.watched = -1, 0, 0 })
 }
 
 // subscribed tells whether the session waits for messages.

@@ -76,7 +76,7 @@ func (s *Session) enqueue(cmd *Command, argv [][]byte, out *resp.Writer) error {
 	}
 	s.multi.bytes += cost
 	s.multi.items = append(s.multi.items, item{cmd: cmd, argv: cloneArgv(argv)})
-	s.show(func(v *shownState) { v.multi = len(s.multi.items) })
+	s.show(func(v *shownState) { v.multi, v.multiBytes = len(s.multi.items), s.multi.bytes })
 	out.Status("QUEUED")
 	return nil
 }
@@ -119,7 +119,7 @@ func runDiscard(c *Call) error {
 func (s *Session) endTransaction() {
 	s.forgetQueue()
 	s.unwatch()
-	s.show(func(v *shownState) { v.multi = -1 })
+	s.show(func(v *shownState) { v.multi, v.multiBytes = -1, 0 })
 }
 
 func (s *Session) unwatch() {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tidwall/redcon"
 
@@ -97,8 +98,12 @@ func (c *conn) answer(batch []commands.Request) int {
 		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
 	}
-	if c.out.Len() > 0 && c.write(c.out.Bytes()) != nil {
-		return 0
+	if n := c.out.Len(); n > 0 {
+		c.gauge.wrote(n, time.Now())
+		c.gauge.note(c.guard, &c.out, n)
+		if c.write(c.out.Bytes()) != nil {
+			return 0
+		}
 	}
 	c.out.Reset() // of a large buffer nothing is kept
 	if c.peer.closing() {

@@ -51,6 +51,7 @@ type conn struct {
 	writeMu sync.Mutex
 	writeBy time.Time // the write deadline in force
 	pusher  pusher
+	gauge   gauge // noted by the connection's own goroutine
 
 	killed    atomic.Bool
 	closeOnce sync.Once
@@ -117,11 +118,15 @@ func (c *conn) open() error {
 
 		Push:       c.push,
 		TakePushed: c.takePushed,
+		Buffers:    c.buffers,
 	})
 	return nil
 }
 
 func (c *conn) bounds() bounds { return c.server.bounds(c.peer) }
+
+// buffers is commands.SessionOptions.Buffers.
+func (c *conn) buffers() commands.Buffers { return c.gauge.buffers(&c.pusher.box) }
 
 // fill waits for the client to send something.
 func (c *conn) fill() error {
@@ -131,6 +136,7 @@ func (c *conn) fill() error {
 		if err := c.armRead(since, timeout, rang); err != nil {
 			return err
 		}
+		c.gauge.note(c.guard, &c.out, 0)
 		n, err := c.Conn.Read(space)
 		if n > 0 {
 			c.guard.arrived(n)

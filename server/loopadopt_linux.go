@@ -55,6 +55,7 @@ func (s *Server) adopt(nc net.Conn) (taken bool) {
 
 		Push:       c.push,
 		TakePushed: c.takePushed,
+		Buffers:    c.buffers,
 	})
 	l.post(func() { c.begin(fd) })
 	return true

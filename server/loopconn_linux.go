@@ -46,6 +46,7 @@ type loopConn struct {
 	dying    bool // to be closed when it is no longer away
 	closed   bool
 
+	gauge  gauge
 	box    outbox
 	told   atomic.Bool // there may be something in box
 	pushed bool        // the last turn was for messages, the next is for commands
@@ -113,6 +114,7 @@ func (c *loopConn) step() {
 			return
 		}
 		if !c.readable || !c.fill() {
+			c.measure()
 			if c.told.Load() {
 				c.enqueueToTell()
 			}
@@ -217,6 +219,7 @@ func (c *loopConn) said() {
 	if len(c.todo) == 0 {
 		c.release()
 	}
+	c.measure()
 	if len(c.todo) > 0 || c.readable || c.draining() || c.guard.pending() > 0 || c.guard.fault != "" {
 		c.enqueue()
 	} else if c.told.Load() {
@@ -343,5 +346,12 @@ func (c *loopConn) tick() {
 		c.close()
 	case idle >= quietAfter:
 		c.guard.quieten()
+		c.measure()
 	}
 }
+
+// measure notes how full the buffers are.
+func (c *loopConn) measure() { c.gauge.note(c.guard, &c.out, c.out.Len()-c.sent) }
+
+// buffers is commands.SessionOptions.Buffers.
+func (c *loopConn) buffers() commands.Buffers { return c.gauge.buffers(&c.box) }

@@ -69,12 +69,14 @@ func (c *loopConn) flush() {
 			if !c.sending {
 				c.sending, c.stuck = true, c.loop.now
 			}
+			c.measure()
 			return
 		default:
 			c.close()
 			return
 		}
 	}
+	c.gauge.wrote(c.out.Len(), c.loop.now)
 	c.replying, c.sending, c.sent = false, false, 0
 	c.out.Reset() // of a large buffer nothing is kept
 	c.said()

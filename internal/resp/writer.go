@@ -66,6 +66,9 @@ func (w *Writer) Bytes() []byte { return w.buf }
 // Len is the number of bytes written.
 func (w *Writer) Len() int { return len(w.buf) }
 
+// Cap is how many bytes the Writer holds room for.
+func (w *Writer) Cap() int { return cap(w.buf) }
+
 // maxKept bounds the memory that an idle Writer holds on to, in bytes.
 const maxKept = 256 << 10
 
