@@ -211,20 +211,20 @@ func (r *report) stats() {
 	e := r.call.Engine
 	var total struct{ connections, commands, errors int64 }
 	var t Traffic
-	var perSecond, in, out float64
+	var speed [rateKinds]float64
 	if r.admin {
 		t = e.traffic()
 		total.connections, total.commands = e.totals.connections.Load(), e.commandsRun()
 		total.errors, _ = e.totals.errors.snapshot()
-		perSecond, in, out = e.totals.rates.since(r.call.clock(), e.started, total.commands, t)
+		speed = e.totals.rates.perSecond()
 	}
 	r.field("total_connections_received", total.connections)
 	r.field("total_commands_processed", total.commands)
-	r.field("instantaneous_ops_per_sec", int64(perSecond+0.5))
+	r.field("instantaneous_ops_per_sec", int64(speed[rateCommands]+0.5))
 	r.field("total_net_input_bytes", t.Read)
 	r.field("total_net_output_bytes", t.Written)
-	r.field("instantaneous_input_kbps", fmt.Sprintf("%.2f", in))
-	r.field("instantaneous_output_kbps", fmt.Sprintf("%.2f", out))
+	r.field("instantaneous_input_kbps", fmt.Sprintf("%.2f", speed[rateRead]/1024))
+	r.field("instantaneous_output_kbps", fmt.Sprintf("%.2f", speed[rateWritten]/1024))
 	r.field("rejected_connections", t.Refused)
 	if r.admin {
 		r.field("expired_keys", told(e.server.Expired))

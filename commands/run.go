@@ -50,6 +50,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	if ms := now.UnixMilli(); ms != s.last.Load() { // a load is much cheaper than a store
 		s.last.Store(ms)
 	}
+	e.noteActivity()
 	s.silenced = 0
 	out.SetProto(s.proto)
 	start := out.Len()

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/storage"
@@ -132,40 +131,6 @@ func firstWord(text string) string {
 		}
 	}
 	return text
-}
-
-// rates are the changes per second of what INFO shows as instantaneous: over
-// the time since INFO was asked the last time, at least a second.
-type rates struct {
-	mu              sync.Mutex
-	at              time.Time
-	commands        int64
-	traffic         Traffic
-	perSecond       float64
-	inKBps, outKBps float64
-}
-
-// since updates the rates and returns them.
-func (r *rates) since(now time.Time, start time.Time, commands int64, t Traffic) (perSecond, inKBps, outKBps float64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at.IsZero() {
-		r.at = start
-	}
-	if d := now.Sub(r.at).Seconds(); d >= 1 {
-		r.perSecond = float64(max(0, commands-r.commands)) / d
-		r.inKBps = float64(max(0, t.Read-r.traffic.Read)) / 1024 / d
-		r.outKBps = float64(max(0, t.Written-r.traffic.Written)) / 1024 / d
-		r.at, r.commands, r.traffic = now, commands, t
-	}
-	return r.perSecond, r.inKBps, r.outKBps
-}
-
-// reset begins anew with the counts that were reset; bytes go on.
-func (r *rates) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.commands = 0
 }
 
 // lookups count what reads found in one namespace.
