@@ -25,7 +25,7 @@ var narrower = map[string]string{
 	"config":   "an app sees what is harmless, and its own limits; SET and REWRITE are for the admin; the directives are Cubby's",
 	"copy":     "between databases 0 and 1",
 	"info":     "an app reads its namespace as if it were the whole server; figures of the process are for the admin",
-	"latency":  "the events are command and fast-command; DOCTOR is in our words",
+	"latency":  "the events are command, fast-command, aof-write, aof-fsync-always and expire-cycle; DOCTOR is in our words",
 	"module":   "there are none",
 	"move":     "between databases 0 and 1",
 	"multi":    "what is queued has a bound; AUTH, HELLO and CLIENT REPLY cannot be queued",

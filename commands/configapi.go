@@ -68,4 +68,5 @@ func (e *Engine) Reconfigure(s Settings) {
 	s.Scripts.fill()
 	e.scriptOptions.Store(&s.Scripts)
 	e.payAttention()
+	e.observeStore()
 }

@@ -41,8 +41,9 @@ func latencyRows() []*Command {
 // latencySamples is how many samples an event keeps, as in Redis.
 const latencySamples = 160
 
-// latencyMonitor remembers runs that took longer than a threshold. Its events
-// are Redis's: command, and fast-command for those that should never be slow.
+// latencyMonitor remembers what took longer than a threshold. Its events are
+// Redis's: command, and fast-command for those that should never be slow, and
+// what the store tells (storage.Observed).
 type latencyMonitor struct {
 	threshold atomic.Int64 // milliseconds; 0 is off
 

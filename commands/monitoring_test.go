@@ -57,6 +57,30 @@ func TestSlowLogKeepsWhatIsSlow(t *testing.T) {
 	require.NotContains(t, admin.do("SLOWLOG", "GET"), "$GET")
 }
 
+// observed tells the engine what a test makes up.
+type observed struct {
+	storage.Store
+	told func(event string, took time.Duration)
+}
+
+func (o *observed) Observe(told func(string, time.Duration)) { o.told = told }
+
+func TestLatencyOfTheStore(t *testing.T) {
+	clock := storetest.NewClock()
+	store := &observed{Store: storetest.NewMemory(clock)}
+	h := newHarnessOn(t, store, clock)
+	require.Nil(t, store.told, "the monitor is off")
+	h.engine.Reconfigure(Settings{LatencyThreshold: 10 * time.Millisecond})
+	store.told(storage.TookJournalWrite, 9*time.Millisecond)
+	store.told(storage.TookJournalSync, 12*time.Millisecond)
+	latest := parseReply(t, h.admin().do("LATENCY", "LATEST")).items
+	require.Len(t, latest, 1)
+	require.Equal(t, "$aof-fsync-always", latest[0].items[0].text)
+	require.Equal(t, []node{{text: ":12"}, {text: ":12"}}, latest[0].items[2:])
+	h.engine.Reconfigure(Settings{})
+	require.Nil(t, store.told)
+}
+
 func TestLatencyMonitor(t *testing.T) {
 	h, step := ticking(t, time.Millisecond)
 	admin, app := h.admin(), h.open()

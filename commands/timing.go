@@ -3,6 +3,8 @@ package commands
 import (
 	"math"
 	"time"
+
+	"github.com/cubbykv/cubby/storage"
 )
 
 // How long commands take is read from the clock once before a run and once
@@ -81,6 +83,23 @@ func (e *Engine) payAttention() {
 		least = -1
 	}
 	e.attention.Store(least)
+}
+
+// observeStore lets the latency monitor hear of what the store does, as long as
+// it is on.
+func (e *Engine) observeStore() {
+	store, ok := e.store.(storage.Observed)
+	switch {
+	case !ok:
+	case e.latency.threshold.Load() == 0:
+		store.Observe(nil)
+	default:
+		store.Observe(func(event string, took time.Duration) {
+			if ms := e.latency.threshold.Load(); ms > 0 && took.Milliseconds() >= ms {
+				e.latency.add(event, e.clock(), took.Milliseconds())
+			}
+		})
+	}
 }
 
 // attend hands a run to the slow log and the latency monitor.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // What a Store may be able to do beyond the contract. The engine asks with a
@@ -44,6 +45,20 @@ type Peek struct {
 	Usage         // as it was when somebody looked last; while InMemory, nearly always now
 	Known    bool // Usage tells something: nobody has looked since the start otherwise
 	InMemory bool
+}
+
+// What an Observed store tells of, by the names that Redis's LATENCY has for it.
+const (
+	TookJournalWrite = "aof-write"        // records were written to the journal
+	TookJournalSync  = "aof-fsync-always" // clients waited for an fsync of the journal
+	TookExpiry       = "expire-cycle"     // expired keys were removed, under the namespace's lock
+)
+
+// Observed tells how long it held others up.
+type Observed interface {
+	// Observe has told called for each event from now on; nil ends that. It is
+	// called with locks held, so it must be quick and leave the store alone.
+	Observe(told func(event string, took time.Duration))
 }
 
 // Compactor writes what has changed into the form that loads fastest.

@@ -26,6 +26,7 @@ type journal struct {
 	dir          string
 	mode         SyncMode
 	segmentBytes int64
+	observer     *observer
 	salt         uint32
 	log          *slog.Logger
 	clock        func() int64

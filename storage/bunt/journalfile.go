@@ -3,6 +3,9 @@ package bunt
 import (
 	"errors"
 	"path/filepath"
+	"time"
+
+	"github.com/cubbykv/cubby/storage"
 )
 
 // The journal's files: the leader writes them, see journal.go.
@@ -30,7 +33,9 @@ func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err erro
 		return held, nil
 	}
 	j.good = j.size // of the new segment, if there is one
+	began := j.observer.begin()
 	n, err := j.file.Write(batch)
+	j.observer.end(storage.TookJournalWrite, began)
 	j.size += int64(n)
 	return held, err
 }
@@ -93,7 +98,13 @@ func (j *journal) syncFile(seq uint64) error {
 		return j.failure() // a second fsync may succeed without having written
 	}
 	target := j.written.Load() // older segments were fsynced when they were closed
-	if err := j.file.Sync(); err != nil {
+	var began time.Time
+	if j.mode == SyncAlways { // otherwise nobody waits for it
+		began = j.observer.begin()
+	}
+	err := j.file.Sync()
+	j.observer.end(storage.TookJournalSync, began)
+	if err != nil {
 		err = &syncError{err}
 		j.mu.Lock()
 		defer j.mu.Unlock()

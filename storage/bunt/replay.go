@@ -56,7 +56,7 @@ func (s *Store) openJournal() error {
 		return err
 	}
 	j := &journal{
-		fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
+		observer: &s.observer, fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
 		log: s.log, clock: s.clock, version: &s.version, rotated: s.compactSoon,
 		broken: s.mendSoon, last: r.last, segments: kept, rotateAt: s.opts.SegmentBytes,
 	}

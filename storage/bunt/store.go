@@ -32,6 +32,8 @@ type Store struct {
 	seed    maphash.Seed
 	sweeper *sweeper
 
+	observer observer
+
 	version atomic.Uint64 // newest version given out
 	numbers atomic.Uint32 // newest space number given out
 	closed  atomic.Bool
@@ -103,7 +105,7 @@ func Open(opts Options) (*Store, error) {
 	for db := range s.spaces {
 		s.spaces[db] = make(map[storage.ID]*space)
 	}
-	s.sweeper = newSweeper()
+	s.sweeper = newSweeper(&s.observer)
 	for i := range s.shards {
 		s.shards[i].onDue = s.sweeper.purge
 	}

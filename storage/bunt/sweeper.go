@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cubbykv/cubby/storage"
 )
 
 // sweeper removes in the background what nobody can see any more: expired
@@ -13,6 +15,8 @@ import (
 // spaces. It works in small steps,
 // one space after the other, so that neither a lock nor a neighbour waits long.
 type sweeper struct {
+	observer *observer
+
 	mu     sync.Mutex
 	queue  []sweep
 	queued map[*space]bool
@@ -41,8 +45,8 @@ const (
 	fewRows   = 64 // between looks at the clock
 )
 
-func newSweeper() *sweeper {
-	return &sweeper{queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
+func newSweeper(o *observer) *sweeper {
+	return &sweeper{observer: o, queued: make(map[*space]bool), wake: make(chan struct{}, 1), limit: firstStep}
 }
 
 func (w *sweeper) purge(spaces []*space) {
@@ -136,6 +140,9 @@ func (w *sweeper) sweep(sp *space, limit int) {
 	w.mu.Unlock()
 	done := sp.sweep(limit)
 	w.adapt(done.held, done.more)
+	if done.removed > 0 {
+		w.observer.took(storage.TookExpiry, done.held)
+	}
 	if done.removed > 0 {
 		w.lag.Store(done.lag)
 	}
