@@ -143,15 +143,15 @@ func (d *Directory) verifyBrowser(secret string) (*Principal, error) {
 		app = d.apps[parent.App].app
 	}
 	d.mu.RUnlock()
-	hash := &noDigest
-	if parent != nil {
-		hash = &parent.hash
-	}
 	key := d.browser.Load()
 	if key == nil {
 		key = &noDigest
 	}
-	if !hmac.Equal(mac, browserMAC(key, hash, text)) || parent == nil || key == &noDigest {
+	if parent == nil {
+		_ = hmac.Equal(mac, browserMAC(key, &noDigest, text))
+		return nil, errBrowserToken
+	}
+	if parent = parent.signer(mac, key, text); parent == nil || key == &noDigest {
 		return nil, errBrowserToken
 	}
 	return &Principal{App: app, Token: &Token{
@@ -160,8 +160,22 @@ func (d *Directory) verifyBrowser(secret string) (*Principal, error) {
 	}}, nil
 }
 
+// signer returns the token, by one of its secrets, under which mac was made; nil
+// if there is none.
+func (t *Token) signer(mac []byte, key *digest, text string) (signer *Token) {
+	if hmac.Equal(mac, browserMAC(key, &t.hash, text)) {
+		signer = t
+	}
+	for _, f := range t.former {
+		if hmac.Equal(mac, browserMAC(key, &f.hash, text)) {
+			signer = f
+		}
+	}
+	return signer
+}
+
 // browserMAC signs the text of a browser token. The parent's secret is part of
-// it, so that a new secret for the parent ends what was bought with the old one.
+// it, so that what was bought with an old secret ends with it.
 func browserMAC(key, parent *digest, text string) []byte {
 	h := hmac.New(sha256.New, key[:])
 	h.Write(parent[:])

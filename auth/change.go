@@ -153,7 +153,7 @@ func (d *Directory) drop(ctx context.Context, ids []storage.ID) error {
 		m := d.apps[id]
 		m.app.dropped.Store(true)
 		for token, t := range m.tokens {
-			t.revoked.Store(true)
+			t.withdraw()
 			delete(d.tokens, token)
 		}
 		delete(d.apps, id)
@@ -255,7 +255,7 @@ func (d *Directory) RevokeToken(ctx context.Context, tokenID string) (bool, erro
 	if err := d.commit(ctx, func(tx storage.Tx) error { return tx.Delete(tokenKey + t.ID) }); err != nil {
 		return false, err
 	}
-	t.revoked.Store(true)
+	t.withdraw()
 	d.mu.Lock()
 	delete(d.tokens, t.ID)
 	delete(d.apps[t.App].tokens, t.ID)

@@ -176,7 +176,7 @@ func TestCreateTokenRefusals(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	r.token(shop, Scope{Prefix: "abcd", Origins: []string{"https://a.example", "http://localhost:3000", "http://[::1]:80"}})
+	r.token(shop, Scope{Prefix: "abcd", Origins: []string{"https://a.example", "http://localhost:3000", "http://[::1]:8080"}})
 }
 
 func TestParseID(t *testing.T) {

@@ -11,6 +11,8 @@ var (
 	ErrWrongPass = errors.New("auth: wrong name or secret")
 	// ErrNoApp is returned for an app that was never created, or was dropped.
 	ErrNoApp = errors.New("auth: no such app")
+	// ErrNoToken is returned for the id of no token.
+	ErrNoToken = errors.New("auth: no such token")
 	// ErrAppExists is returned by CreateApp.
 	ErrAppExists = errors.New("auth: the app exists already")
 )

@@ -47,21 +47,50 @@ type tokenRecord struct {
 	Prefix    []byte   `json:"prefix,omitempty"`
 	ExpiresAt int64    `json:"expires_at,omitempty"` // Unix milliseconds
 	Origins   []string `json:"origins,omitempty"`
+
+	RotatedAt int64          `json:"rotated_at,omitempty"` // Unix milliseconds
+	Former    []formerRecord `json:"former,omitempty"`
+}
+
+// formerRecord is a secret that was replaced and still works.
+type formerRecord struct {
+	Hash  []byte `json:"sha256"`
+	Until int64  `json:"until"` // Unix milliseconds
 }
 
 func (t *Token) record() tokenRecord {
-	return tokenRecord{
-		App: t.App.String(), Hash: t.hash[:], Name: t.Name, CreatedAt: t.CreatedAt,
+	r := tokenRecord{
+		App: t.App.String(), Hash: t.hash[:], Name: t.Name, CreatedAt: t.CreatedAt, RotatedAt: t.RotatedAt,
 		ReadOnly: t.ReadOnly, Prefix: []byte(t.Prefix), ExpiresAt: t.ExpiresAt, Origins: t.Origins,
 	}
+	for _, f := range t.former {
+		r.Former = append(r.Former, formerRecord{f.hash[:], f.until.Load()})
+	}
+	return r
 }
 
 func (r *tokenRecord) token(id string, app storage.ID) (*Token, error) {
-	t := &Token{ID: id, App: app, Name: r.Name, CreatedAt: r.CreatedAt, Scope: Scope{
-		ReadOnly: r.ReadOnly, Prefix: string(r.Prefix), ExpiresAt: r.ExpiresAt, Origins: r.Origins,
-	}}
-	if copy(t.hash[:], r.Hash) != len(t.hash) {
-		return nil, fmt.Errorf("its hash has %d bytes", len(r.Hash))
+	one := func(hash []byte) (*Token, error) {
+		t := &Token{ID: id, App: app, Name: r.Name, CreatedAt: r.CreatedAt, RotatedAt: r.RotatedAt, Scope: Scope{
+			ReadOnly: r.ReadOnly, Prefix: string(r.Prefix), ExpiresAt: r.ExpiresAt, Origins: r.Origins,
+		}}
+		if len(hash) != len(t.hash) {
+			return nil, fmt.Errorf("its hash has %d bytes", len(hash))
+		}
+		copy(t.hash[:], hash)
+		return t, nil
+	}
+	t, err := one(r.Hash)
+	if err != nil {
+		return nil, err
+	}
+	for _, former := range r.Former {
+		f, err := one(former.Hash)
+		if err != nil {
+			return nil, err
+		}
+		f.until.Store(max(1, former.Until))
+		t.former = append(t.former, f)
 	}
 	return t, nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"math/big"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"unicode"
@@ -22,12 +21,15 @@ type Token struct {
 	App       storage.ID
 	Name      string // the admin's word for it; may be empty
 	CreatedAt int64  // Unix milliseconds
+	RotatedAt int64  // when it got its newest secret; 0 is never
 	Scope
 
 	hash    digest
 	revoked atomic.Bool
-	key     *jwtKey // that signed it; nil for an opaque token
-	parent  *Token  // that bought it; nil for all but browser tokens
+	until   atomic.Int64 // when this secret of the token, which has a newer one, ends (Unix milliseconds); 0 is the newest
+	former  []*Token     // by older secrets; some may have ended. Never changes
+	key     *jwtKey      // that signed it; nil for an opaque token
+	parent  *Token       // that bought it; nil for all but browser tokens
 }
 
 // Signed tells whether the token was a JSON Web Token.
@@ -59,6 +61,9 @@ func (t *Token) ofOneSignIn() bool { return t != nil && (t.key != nil || t.paren
 // ended tells whether the token no longer opens anything at now (Unix
 // milliseconds).
 func (t *Token) ended(now int64) bool {
+	if until := t.until.Load(); until != 0 && now >= until {
+		return true
+	}
 	return t.parent != nil && t.parent.ended(now) || t.revoked.Load() || t.ExpiresAt != 0 && now >= t.ExpiresAt || t.key != nil && t.key.withdrawn.Load()
 }
 
@@ -84,23 +89,7 @@ func (s *Scope) check(l *Limits, now int64) error {
 	if s.ExpiresAt != 0 && s.ExpiresAt <= now {
 		return inputErrorf("the token's end has passed already")
 	}
-	for _, o := range s.Origins {
-		if err := checkOrigin(o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkOrigin accepts what a browser sends as Origin: scheme, host and perhaps
-// a port. Browsers send it in lower case and compare byte for byte, and so do
-// we.
-func checkOrigin(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" || s != strings.ToLower(u.Scheme+"://"+u.Host) {
-		return inputErrorf("%q is not a web origin; write it as browsers send it, in lower case and without a path: https://app.example.com or http://localhost:3000", s)
-	}
-	return nil
+	return checkOrigins(s.Origins)
 }
 
 // maxTokenName is the longest name of a token, in bytes.
@@ -137,11 +126,17 @@ var noDigest digest
 // kept of it.
 func mintToken() (id, secret string, hash digest) {
 	id = strings.ToLower(rand.Text()[:tokenIDLen])
+	secret, hash = mintSecret(id)
+	return id, secret, hash
+}
+
+// mintSecret returns a new secret of the token id, and what is kept of it.
+func mintSecret(id string) (secret string, hash digest) {
 	var bits [32]byte
 	_, _ = rand.Read(bits[:]) // never fails: crypto/rand ends the process instead
 	digits := new(big.Int).SetBytes(bits[:]).Text(62)
 	secret = tokenPrefix + id + "_" + strings.Repeat("0", secretLen-len(digits)) + digits
-	return id, secret, sha256.Sum256([]byte(secret))
+	return secret, sha256.Sum256([]byte(secret))
 }
 
 // tokenID returns the id part of a token's secret. What it returns for

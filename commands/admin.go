@@ -39,7 +39,11 @@ func adminRows() []*Command {
 		{Name: "token.list", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
 			Syntax: "tenant/app", Doc: "Lists the tokens of an app without their secrets, the oldest first.", Run: runTokenList},
 		{Name: "token.revoke", Arity: 2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
-			Syntax: "id", Doc: "Ends a token and closes its connections; returns 1, or 0 when there is no such token.", Run: runTokenRevoke},
+			Syntax: "id", Doc: "Ends a token and closes its connections; returns 1, or 0 when there is no such token.", Secrets: secretsOfTokenID, Run: runTokenRevoke},
+		{Name: "token.rotate", Arity: -2, Flags: Admin | NoMulti, ACL: acl, Group: "admin", Since: "cubby 0.1.0",
+			Syntax: "id [GRACE duration]",
+			Doc: "Gives a token a new secret, which is shown in this reply and never again. The old ones work for the grace, a minute if none is given, and end at once with 0, " +
+				"which closes their connections.", Secrets: secretsOfTokenID, Run: runTokenRotate},
 	}
 }
 

@@ -213,15 +213,15 @@ func TestTokenList(t *testing.T) {
 	second, _ := newToken(a, "t/a", "NAME", "ci", "READONLY", "PREFIX", "p:", "EXPIRES", "89", "ORIGIN", "https://a.example")
 	row := func(header, null string) string {
 		return header + bulks("id", first, "name", "", "created_at") + ":" + created + "\r\n" +
-			bulks("expires_at") + null + bulks("readonly") + ":0\r\n" + bulks("prefix", "", "origins") + "*0\r\n"
+			bulks("expires_at") + null + bulks("rotated_at") + null + bulks("grace_ends_at") + null + bulks("readonly") + ":0\r\n" + bulks("prefix", "", "origins") + "*0\r\n"
 	}
 	reply := a.do("TOKEN.LIST", "t/a")
-	require.True(t, strings.HasPrefix(reply, "*2\r\n"+row("*14\r\n", "$-1\r\n")), reply)
-	require.True(t, strings.HasSuffix(reply, bulks("expires_at")+":"+end+"\r\n"+bulks("readonly")+":1\r\n"+
+	require.True(t, strings.HasPrefix(reply, "*2\r\n"+row("*18\r\n", "$-1\r\n")), reply)
+	require.True(t, strings.HasSuffix(reply, bulks("expires_at")+":"+end+"\r\n"+bulks("rotated_at")+"$-1\r\n"+bulks("grace_ends_at")+"$-1\r\n"+bulks("readonly")+":1\r\n"+
 		bulks("prefix", "p:", "origins")+"*1\r\n"+bulks("https://a.example")), reply)
 	require.Contains(t, reply, bulks("id", second, "name", "ci"))
 	require.NotContains(t, reply, secret)
-	require.True(t, strings.HasPrefix(a.resp3().do("TOKEN.LIST", "t/a"), "*2\r\n"+row("%7\r\n", "_\r\n")))
+	require.True(t, strings.HasPrefix(a.resp3().do("TOKEN.LIST", "t/a"), "*2\r\n"+row("%9\r\n", "_\r\n")))
 }
 
 func TestTokenRevoke(t *testing.T) {

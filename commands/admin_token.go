@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/kverr"
+	"github.com/cubbykv/cubby/storage"
 )
 
 func runTokenCreate(c *Call) error {
@@ -89,19 +91,24 @@ func runTokenList(c *Call) error {
 }
 
 func writeToken(c *Call, t *auth.Token) {
-	c.Out.Map(7)
+	moment := func(name string, at int64) {
+		c.Out.BulkString(name)
+		if at == 0 {
+			c.Out.Null()
+		} else {
+			c.Out.Int(at)
+		}
+	}
+	c.Out.Map(9)
 	c.Out.BulkString("id")
 	c.Out.BulkString(t.ID)
 	c.Out.BulkString("name")
 	c.Out.BulkString(t.Name)
 	c.Out.BulkString("created_at")
 	c.Out.Int(t.CreatedAt)
-	c.Out.BulkString("expires_at")
-	if t.ExpiresAt == 0 {
-		c.Out.Null()
-	} else {
-		c.Out.Int(t.ExpiresAt)
-	}
+	moment("expires_at", t.ExpiresAt)
+	moment("rotated_at", t.RotatedAt)
+	moment("grace_ends_at", t.GraceEndsAt(c.Now))
 	c.Out.BulkString("readonly")
 	c.Out.Bool(t.ReadOnly)
 	c.Out.BulkString("prefix")
@@ -114,11 +121,9 @@ func writeToken(c *Call, t *auth.Token) {
 }
 
 func runTokenRevoke(c *Call) error {
-	id := string(c.Argv[1])
-	if strings.HasPrefix(id, "cub_") {
-		// A secret in a log of commands would be one more place to clean.
-		return kverr.New(kverr.BadInput, "TOKEN.REVOKE takes the token's id, not its secret").
-			WithHint("the id is the part between cub_ and the next underscore")
+	id, err := c.tokenID()
+	if err != nil {
+		return err
 	}
 	ok, err := c.Engine.dir.RevokeToken(c.Ctx, id)
 	if err != nil {
@@ -126,5 +131,62 @@ func runTokenRevoke(c *Call) error {
 	}
 	c.Engine.disconnect(func(p *auth.Principal) bool { return ok && p.Token.ComesFrom(id) })
 	c.Out.Bool(ok)
+	return nil
+}
+
+// tokenID reads the id in argument 1. The result outlives the call.
+func (c *Call) tokenID() (string, error) {
+	id := string(c.Argv[1])
+	if strings.HasPrefix(id, "cub_") {
+		return "", kverr.Newf(kverr.BadInput, "%s takes the token's id, not its secret", strings.ToUpper(c.Cmd.Name)).
+			WithHint("the id is the part between cub_ and the next underscore")
+	}
+	return id, nil
+}
+
+// secretsOfTokenID hides a secret that stands where an id should.
+func secretsOfTokenID(argv [][]byte, _ Config, hide func(int)) {
+	if len(argv) > 1 && strings.HasPrefix(borrow(argv[1]), "cub_") {
+		hide(1)
+	}
+}
+
+func runTokenRotate(c *Call) error {
+	id, err := c.tokenID()
+	if err != nil {
+		return err
+	}
+	grace := auth.DefaultGrace
+	switch {
+	case c.argc() == 2:
+	case c.argc() == 4 && strings.EqualFold(c.arg(2), "GRACE"):
+		if grace, err = auth.ParseDuration(c.arg(3)); err != nil {
+			return kverr.Newf(kverr.BadInput, "GRACE %q: %v", c.arg(3), err)
+		}
+	default:
+		return errSyntax
+	}
+	secret, token, err := c.Engine.dir.RotateToken(c.Ctx, id, grace)
+	if errors.Is(err, auth.ErrNoToken) {
+		return kverr.Newf(kverr.Err, "no such token '%s'", id).WithHint("TOKEN.LIST tenant/app shows the ids")
+	}
+	if err != nil {
+		return adminError(storage.ID{}, err)
+	}
+	if grace == 0 {
+		now := c.clock().UnixMilli()
+		c.Engine.disconnect(func(p *auth.Principal) bool { return p.Token.ComesFrom(id) && !p.Valid(now) })
+	}
+	c.Out.Map(3)
+	c.Out.BulkString("id")
+	c.Out.BulkString(token.ID)
+	c.Out.BulkString("token")
+	c.Out.BulkString(secret)
+	c.Out.BulkString("grace_ends_at")
+	if at := token.GraceEndsAt(c.Now); at == 0 {
+		c.Out.Null()
+	} else {
+		c.Out.Int(at)
+	}
 	return nil
 }

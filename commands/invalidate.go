@@ -157,6 +157,10 @@ func distinct(keys []string) []string {
 
 // tellTracker pushes to a tracker, or to the connection in its place.
 func (h *hub) tellTracker(k *tracker, m *invalidation) {
+	if !k.session.principal.Valid(h.engine.clock().UnixMilli()) {
+		k.session.cutOff()
+		return
+	}
 	if k.redirect == 0 {
 		k.session.push(func(v shownState) []byte {
 			if v.proto != resp.V3 {

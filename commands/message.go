@@ -36,6 +36,14 @@ func (m *message) bytes(proto int) []byte {
 	return m.wire[i]
 }
 
+// cutOff closes the connection of a session whose sign-in has ended while it
+// only listened: it would send no command that could be refused.
+func (s *Session) cutOff() {
+	if s.opts.Kill != nil {
+		go s.opts.Kill() // callers hold locks
+	}
+}
+
 // send pushes a message to the session; any goroutine may call it. It is not
 // sent before Wait(after) has returned.
 func (s *Session) send(m *message, after storage.Seq) {

@@ -152,6 +152,7 @@ type delivery struct {
 	from    *Session // which has got its own already
 	after   storage.Seq
 	decided bool
+	now     int64 // Unix milliseconds, when it is delivered
 }
 
 // reserve takes the next place in the order of deliveries. A transaction does
@@ -179,6 +180,7 @@ func (h *hub) decide(d *delivery, list []notice, from *Session, after storage.Se
 func (h *hub) advance() {
 	n := 0
 	for ; n < len(h.queue) && h.queue[n].decided; n++ {
+		h.queue[n].now = h.engine.clock().UnixMilli()
 		h.deliver(h.queue[n])
 	}
 	h.queue = h.queue[n:]
@@ -207,7 +209,11 @@ func (h *hub) deliver(d *delivery) {
 // not change while it is in an audience: see Session.become.
 func (a *audience) send(m *message, n *notice, d *delivery) {
 	for s := range a.sessions {
-		if s != d.from && (a.narrowed == 0 || mayHear(s.principal.Prefix(), n)) {
+		switch {
+		case s == d.from, a.narrowed > 0 && !mayHear(s.principal.Prefix(), n):
+		case !s.principal.Valid(d.now):
+			s.cutOff()
+		default:
 			s.send(m, d.after)
 		}
 	}

@@ -89,9 +89,16 @@ func TestTokens(t *testing.T) {
 	require.Regexp(t, `^id\t[a-z0-9]{16}\ntoken\tcub_[a-z0-9]{16}_[A-Za-z0-9]{43}\n$`, r.out)
 	id := strings.Fields(r.out)[1]
 	out := w.ok(at("token", "list", "acme/shop")...).out
-	require.Regexp(t, id+`\tci\t\S+\t\S+Z\ttrue\tp:\thttps://a.example https://b.example\n$`, out)
+	require.Regexp(t, id+`\tci\t\S+\t\S+Z\ttrue\tp:\thttps://a.example https://b.example\t\n$`, out)
 	require.Contains(t, w.ok(at("token", "list")...).out, "acme/shop\t"+id+"\tci\t")
 	require.NotContains(t, out, secretOf(r))
+
+	rotated := w.ok(at("token", "rotate", id, "--grace", "2h")...)
+	require.Contains(t, rotated.err, "not shown again")
+	require.Regexp(t, `^id\t`+id+`\ntoken\tcub_`+id+`_[A-Za-z0-9]{43}\nold secret ends\t\S+Z\n$`, rotated.out)
+	require.NotEqual(t, secretOf(r), secretOf(rotated))
+	require.Regexp(t, id+`\tci\t\S+\t\S+Z\ttrue\tp:\t.*b.example\t\S+Z\n$`, w.ok(at("token", "list", "acme/shop")...).out)
+	require.Contains(t, w.cubby(at("token", "rotate", "nobody")...).err, "no such token 'nobody'")
 
 	require.Equal(t, "revoked "+id+"\n", w.ok(at("token", "revoke", id)...).out)
 	r = w.cubby(at("token", "revoke", id)...)
@@ -145,6 +152,7 @@ func TestUsageErrors(t *testing.T) {
 		{"app drop a/b", "add --yes"},
 		{"tenant drop a", "add --yes"},
 		{"token revoke", "ID is missing"},
+		{"token rotate", "ID is missing"},
 		{"usage a b", `unexpected argument "b"`},
 		{"usage --sort size", `--sort "size" is none of use, keys`},
 		{"usage --top -1", "--top -1 is no count"},

@@ -13,7 +13,7 @@ import (
 func newToken(env environment) *cobra.Command {
 	t := new(target)
 	parent := group(&cobra.Command{Use: "token", Short: "Manage the tokens of apps on a running server"},
-		newTokenCreate(env, t), newTokenList(env, t), newTokenRevoke(env, t))
+		newTokenCreate(env, t), newTokenList(env, t), newTokenRotate(env, t), newTokenRevoke(env, t))
 	t.addFlags(parent)
 	return parent
 }
@@ -57,11 +57,7 @@ once: the server keeps nothing from which it could be told again.`,
 				return env.printJSON(token)
 			}
 			env.note("Keep the token now, it is not shown again. Clients sign in with AUTH and the token alone.\n")
-			rows := [][]string{{"id", token.text("id")}, {"token", token.text("token")}}
-			if env.width > 0 {
-				return env.printTable(rows)
-			}
-			return env.printTabbed(rows)
+			return env.printPairs([][]string{{"id", token.text("id")}, {"token", token.text("token")}})
 		},
 	}
 	f := cmd.Flags()
@@ -71,6 +67,54 @@ once: the server keeps nothing from which it could be told again.`,
 	f.StringVar(&o.expires, "expires", "", "ends after this time: seconds, or a number with ms, s, m, h, d")
 	f.StringArrayVar(&o.origins, "origin", nil, "web origin it may be used from, such as https://app.example.com (may be repeated)")
 	mustComplete(cmd, "expires", "1h", "1d", "30d", "365d")
+	return cmd
+}
+
+// printPairs prints names and values.
+func (e environment) printPairs(rows [][]string) error {
+	if e.width > 0 {
+		return e.printTable(rows)
+	}
+	return e.printTabbed(rows)
+}
+
+func newTokenRotate(env environment, t *target) *cobra.Command {
+	var grace string
+	cmd := &cobra.Command{
+		Use:   "rotate ID",
+		Short: "Give a token a new secret; the old one works for a while",
+		Long: `Give a token a new secret for the same scope. It is shown only this once. The old
+one works until the grace has passed, so that programs can be given the new one
+without a gap; --grace 0 ends it, and its connections, at once.`,
+		Example:           "  cubby token rotate 4k2jx7wq5mzr3nta --grace 1h",
+		Args:              exactly(1, "ID"),
+		ValidArgsFunction: t.complete(env, forFirst(completeTokens)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			words := []string{"TOKEN.ROTATE", args[0]}
+			if grace != "" {
+				words = append(words, "GRACE", grace)
+			}
+			reply, err := t.ask(cmd.Context(), env, words...)
+			if err != nil {
+				return err
+			}
+			token, err := toRecord(reply)
+			if err != nil {
+				return err
+			}
+			if t.json {
+				return env.printJSON(token)
+			}
+			env.note("Keep the token now, it is not shown again.\n")
+			rows := [][]string{{"id", token.text("id")}, {"token", token.text("token")}}
+			if token.text("grace_ends_at") != "-" {
+				rows = append(rows, []string{"old secret ends", token.text("grace_ends_at")})
+			}
+			return env.printPairs(rows)
+		},
+	}
+	cmd.Flags().StringVar(&grace, "grace", "", "how long the old secret works: seconds, or a number with ms, s, m, h, d (default a minute)")
+	mustComplete(cmd, "grace", "0", "1m", "1h", "1d")
 	return cmd
 }
 
@@ -99,6 +143,7 @@ func newTokenList(env environment, t *target) *cobra.Command {
 				column{field: "created_at", title: "CREATED (UTC)", show: showTime}.spared(1),
 				{field: "expires_at", title: "EXPIRES (UTC)", none: "never", show: func(v any) string { return showEnd(v, now) }},
 				{field: "readonly", show: showYes}, {field: "prefix"}, column{field: "origins"}.spared(2),
+				column{field: "grace_ends_at", title: "OLD SECRET ENDS (UTC)", show: showTime}.spared(3),
 			}
 			if len(args) == 0 {
 				columns = append([]column{{field: "app"}}, columns...)
