@@ -31,7 +31,7 @@ func checkOrigins(origins []string) error {
 // nobody would see why. See https://www.rfc-editor.org/rfc/rfc6454#section-6.2.
 func checkOrigin(s string) error {
 	if s == "null" {
-		return inputErrorf("the origin null is sent by pages of many sorts, files and sandboxes among them; it cannot be allowed")
+		return inputErrorf("null is not a web origin: pages of many sorts send it, files and sandboxes among them")
 	}
 	u, err := url.Parse(s)
 	if err != nil || len(s) > maxOriginBytes || u.Scheme == "" || u.Host == "" || s != strings.ToLower(u.Scheme+"://"+u.Host) {

@@ -16,7 +16,7 @@ func TestOrigins(t *testing.T) {
 		require.NoError(t, checkOrigin(good), good)
 	}
 	for bad, want := range map[string]string{
-		"null": "cannot be allowed", "": "not a web origin", "*": "not a web origin", "https://": "not a web origin", "//a.example": "not a web origin",
+		"null": "pages of many sorts", "": "not a web origin", "*": "not a web origin", "https://": "not a web origin", "//a.example": "not a web origin",
 		"a.example": "not a web origin", "https://a.example/": "without a path", "https://a.example/x": "without a path", "https://a.example?x": "without a path",
 		"https://a.example#x": "without a path", "https://u:p@a.example": "not a web origin", "https://u@a.example": "not a web origin",
 		"https://A.example": "lower case", "HTTPS://a.example": "lower case", " https://a.example": "not a web origin", "https://a.example ": "not a web origin",
