@@ -32,7 +32,7 @@ func kvRows() []*Command {
 		{Name: "kv.meta", Arity: 2, Flags: Reads, Keys: one, ACL: "keyspace read fast", Group: group, Since: since,
 			Syntax: "key", Doc: "Describes a key without its value, or nil.", Run: runKVMeta},
 		{Name: "kv.appendunique", Arity: -3, Flags: Reads | Writes | Grows, Keys: one, ACL: "write string slow", Group: group, Since: since,
-			Syntax: "key json-array [ID field] [TTL seconds | KEEPTTL]",
+			Syntax: "key json-array [ID field] [TTL seconds | PX milliseconds | KEEPTTL]",
 			Doc:    "Appends the objects whose id the stored array does not have yet, and returns the array. It writes, and clears an old TTL like KV.SET, even when nothing is new.", Run: runKVAppendUnique},
 		{Name: "kv.popall", Arity: 2, Flags: Reads | Writes, Keys: one.used("RW access delete"), ACL: "write string slow", Group: group, Since: since,
 			Syntax: "key", Doc: "Returns a JSON array and deletes it; [] when there is none.", Run: runKVPopAll},
@@ -99,11 +99,6 @@ func parseKVSetOptions(c *Call, from int) (o kvOptions, err error) {
 			i++
 			o.ifVersion = true
 			if o.version, err = parseVersion(c.arg(i)); err != nil {
-				return o, err
-			}
-		case strings.EqualFold(word, "PX") && !o.expiry.given() && i+1 < c.argc():
-			i++
-			if o.expiry.at, err = c.endOf(i, 1); err != nil {
 				return o, err
 			}
 		default:

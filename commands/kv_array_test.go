@@ -69,7 +69,8 @@ func TestKVAppendUniqueRefusals(t *testing.T) {
 		{`[] ID`, syntaxError},
 		{`[] ID a ID b`, syntaxError},
 		{`[] TTL`, syntaxError},
-		{`[] PX 60000`, syntaxError},
+		{`[] PX`, syntaxError},
+		{`[] PX 60000 TTL 60`, syntaxError},
 		{`[] TTL 60 KEEPTTL`, syntaxError},
 		{`[] NX`, syntaxError},
 		{`[] TTL x`, notInteger},
@@ -95,6 +96,8 @@ func TestKVAppendUniqueTTL(t *testing.T) {
 		exchange{`PTTL k`, ":60000\r\n"},
 		exchange{`KV.APPENDUNIQUE k [{"id":1}] ttl 90 id id`, bulks(`[{"id":1}]`)}, // nothing new, but the TTL is
 		exchange{`PTTL k`, ":90000\r\n"},
+		exchange{`KV.APPENDUNIQUE k [] PX 60001`, bulks(`[{"id":1}]`)},
+		exchange{`PTTL k`, ":60001\r\n"},
 	)
 	before := c.version("k")
 	c.converse(

@@ -19,7 +19,7 @@ type kvExpiry struct {
 // given tells whether an option said so.
 func (x *kvExpiry) given() bool { return x.at != 0 || x.keep }
 
-// parse reads TTL s or KEEPTTL at argument i and returns how many arguments it
+// parse reads TTL s, PX ms or KEEPTTL at argument i and returns how many arguments it
 // takes. A second expiry, and any other word, is a syntax error.
 func (x *kvExpiry) parse(c *Call, i int) (used int, err error) {
 	switch {
@@ -29,6 +29,9 @@ func (x *kvExpiry) parse(c *Call, i int) (used int, err error) {
 		return 1, nil
 	case strings.EqualFold(c.arg(i), "TTL") && i+1 < c.argc():
 		x.at, err = c.endOf(i+1, 1000)
+		return 2, err
+	case strings.EqualFold(c.arg(i), "PX") && i+1 < c.argc():
+		x.at, err = c.endOf(i+1, 1)
 		return 2, err
 	}
 	return 0, errSyntax

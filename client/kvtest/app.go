@@ -21,18 +21,11 @@ type App struct {
 // in pairs of name and value, as in Limits.
 func (s *Server) App(t testing.TB, name string, limits ...string) *App {
 	t.Helper()
-	id, err := auth.ParseID(name)
-	if err != nil {
-		t.Fatalf("kvtest: %v", err)
-	}
-	overrides, err := auth.ParseOverrides(limits)
-	if err == nil {
-		_, err = s.directory.CreateApp(context.Background(), id, overrides)
-	}
+	app, err := s.engine.CreateApp(name, limits...)
 	if err != nil {
 		t.Fatalf("kvtest: create the app %s: %v", name, err)
 	}
-	a := &App{server: s, id: id}
+	a := &App{server: s, id: app.ID}
 	a.token = a.NewToken(t, auth.Scope{})
 	return a
 }
@@ -47,7 +40,7 @@ func (a *App) Token() string { return a.token }
 // judged by the server's clock: ExpiresAt: s.Now().Add(d).UnixMilli().
 func (a *App) NewToken(t testing.TB, scope auth.Scope) string {
 	t.Helper()
-	token, _, err := a.server.directory.CreateToken(context.Background(), a.id, t.Name(), scope)
+	token, _, err := a.server.engine.Directory.CreateToken(context.Background(), a.id, t.Name(), scope)
 	if err != nil {
 		t.Fatalf("kvtest: create a token for %s: %v", a.id, err)
 	}

@@ -6,38 +6,28 @@ package kvtest
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/cubbykv/cubby/auth"
-	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/inmemory"
 	"github.com/cubbykv/cubby/server"
-	"github.com/cubbykv/cubby/storage"
-	"github.com/cubbykv/cubby/storage/bunt"
 )
 
 // patience bounds how long the server may take to stop.
 const patience = 10 * time.Second
 
-// trackedKeys is the default of tracking-table-max-keys.
-const trackedKeys = 100_000
-
 // Server is a running server with one app that is ready for use. Its methods
 // are safe for concurrent use.
 type Server struct {
-	t         testing.TB // New's: what the server hands out ends with it
-	addr      string
-	clock     *clock
-	directory *auth.Directory
-	password  string
-	engine    *commands.Engine
-	ready     *App
+	t      testing.TB // New's: what the server hands out ends with it
+	addr   string
+	clock  *clock
+	engine *inmemory.Engine
+	ready  *App
 }
 
 // Option changes what New starts.
@@ -76,7 +66,7 @@ func New(t testing.TB, opts ...Option) *Server {
 	for _, set := range opts {
 		set(&o)
 	}
-	s := &Server{t: t, clock: newClock(), password: rand.Text()}
+	s := &Server{t: t, clock: newClock()}
 	// What a client may not know goes to the test's log.
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if err := s.start(t, log, o.events); err != nil {
@@ -88,31 +78,17 @@ func New(t testing.TB, opts ...Option) *Server {
 
 func (s *Server) start(t testing.TB, log *slog.Logger, events string) error {
 	ctx := context.Background()
-	var engine atomic.Pointer[commands.Engine] // for the store, which is opened before it
-	store, err := bunt.Open(bunt.Options{Clock: s.clock.millis, Log: log, OnExpired: func(db int, id storage.ID, keys []string) {
-		if e := engine.Load(); e != nil {
-			e.Expired(db, id, keys)
-		}
-	}})
-	if err != nil {
-		return err
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	s.directory, err = auth.Open(ctx, store, auth.Options{AdminPassword: s.password, Clock: s.clock.now})
-	if err != nil {
-		return err
-	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.addr = ln.Addr().String()
-	s.engine = commands.New(commands.Options{
-		Store: store, Directory: s.directory, Clock: s.clock.now, Log: log, KeyspaceEvents: events, TrackedKeys: trackedKeys,
-		Server: commands.ServerInfo{Version: "test", Port: ln.Addr().(*net.TCPAddr).Port, AppendSync: "no"},
-	})
-	engine.Store(s.engine)
-	door := server.New(server.Options{Log: log, Engine: s.engine})
+	s.engine, err = inmemory.New(inmemory.Options{Clock: s.clock.now, Log: log, Events: events, Port: ln.Addr().(*net.TCPAddr).Port})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = s.engine.Close() })
+	door := server.New(server.Options{Log: log, Engine: s.engine.Engine})
 	served := make(chan error, 1)
 	go func() { served <- door.Serve(ln) }()
 	t.Cleanup(func() {
@@ -137,12 +113,12 @@ func (s *Server) Token() string { return s.ready.token }
 func (s *Server) Client() *redis.Client { return s.ready.Client() }
 
 // AdminPassword signs in as the user "admin".
-func (s *Server) AdminPassword() string { return s.password }
+func (s *Server) AdminPassword() string { return s.engine.Password }
 
 // Admin returns a new client, signed in as the admin. It is closed when the
 // test ends.
 func (s *Server) Admin() *redis.Client {
-	return s.connect(&redis.Options{Addr: s.addr, Username: "admin", Password: s.password})
+	return s.connect(&redis.Options{Addr: s.addr, Username: "admin", Password: s.engine.Password})
 }
 
 // Now is the server's time. It starts at the real time, in whole milliseconds,

@@ -48,7 +48,11 @@ var layers = map[string][]string{
 	"config":                  {"internal/tlsconf", "internal/units"},
 	"config/internal/gendocs": {"config"},
 
-	"client/kvtest": {"auth", "commands", "server", "storage", "storage/bunt", "storage/storetest"},
+	"internal/inmemory":  {"auth", "commands", "storage", "storage/bunt"},
+	"internal/sdkserver": {"auth", "gateway", "internal/inmemory", "server"},
+
+	"client":        {"auth", "commands", "internal/inmemory", "internal/kverr", "internal/resp"},
+	"client/kvtest": {"auth", "client", "internal/inmemory", "server", "storage", "storage/storetest"},
 
 	// cmd wires everything.
 	"cmd/cubby": {"auth", "commands", "config", "gateway", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
@@ -64,7 +68,7 @@ var layers = map[string][]string{
 var outside = map[string][]string{
 	"github.com/tidwall/redcon":  {"server", "bench"}, // bench compares with its empty handler
 	"github.com/tidwall/buntdb":  {"storage/bunt"},
-	"github.com/redis/go-redis/": {"cmd/cubby", "client/kvtest", "integration", "bench"},
+	"github.com/redis/go-redis/": {"cmd/cubby", "client", "client/kvtest", "integration", "bench"},
 	"github.com/redis/rueidis":   {"integration"},
 	"github.com/gomodule/redigo": {"integration"},
 	"github.com/spf13/cobra":     {"cmd/cubby"},
