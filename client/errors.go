@@ -33,7 +33,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is tells whether both have the same code.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is walks the chain
+	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
 

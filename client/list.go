@@ -80,7 +80,7 @@ func (kv *KV) row(item any) (Row, error) {
 	if !ok || !isTime || !isVersion {
 		return Row{}, errReply
 	}
-	r := Row{Key: kv.unprefixed(key), UpdatedAt: time.UnixMilli(updated), Version: uint64(version)} //nolint:gosec // it is never negative
+	r := Row{Key: kv.unprefixed(key), UpdatedAt: time.UnixMilli(updated), Version: uint64(version)}
 	if ms, ok := f["expires_at"].(int64); ok {
 		r.ExpiresAt = time.UnixMilli(ms)
 	}
