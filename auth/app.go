@@ -94,6 +94,20 @@ func (a *App) CommandsLately(now time.Time) int64 { return a.meter.lately(now) }
 // namespace.
 func (a *App) AddConnections(n int64) { a.connections.Add(n) }
 
+// TakeConnection is AddConnections(1), unless the namespace has as many as it may
+// have; then it returns false.
+func (a *App) TakeConnection() bool {
+	for {
+		n, most := a.connections.Load(), int64(a.Limits().MaxConnections)
+		if most != 0 && n >= most {
+			return false
+		}
+		if a.connections.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // Connections is how many connections are signed in to the namespace.
 func (a *App) Connections() int64 { return a.connections.Load() }
 

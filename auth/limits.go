@@ -21,6 +21,7 @@ type Limits struct {
 	TTLMax            [storage.Databases]time.Duration // longest; 0 is no limit
 	CommandsPerSecond int                              // 0 is no limit
 	CommandsBurst     int                              // how many of them may come at once; 0 is a second's worth
+	MaxConnections    int                              // signed in at the same time; 0 is no limit
 }
 
 // DefaultLimits are the limits of a namespace for which nobody set others.
@@ -37,11 +38,12 @@ func DefaultLimits() Limits {
 
 // Bounds of what may be set; the configuration has the same.
 const (
-	maxKeyBytes   = 64 << 10
-	maxValueBytes = 512 << 20
-	maxKeys       = 1_000_000_000_000
-	maxRate       = 1_000_000_000
-	maxDuration   = 100 * 365 * 24 * time.Hour
+	maxKeyBytes    = 64 << 10
+	maxValueBytes  = 512 << 20
+	maxKeys        = 1_000_000_000_000
+	maxRate        = 1_000_000_000
+	maxConnections = 1_000_000
+	maxDuration    = 100 * 365 * 24 * time.Hour
 )
 
 // Limit is one limit by its name: the same in the configuration, in APP.SET
@@ -74,6 +76,8 @@ var LimitTable = append([]Limit{
 		number[int]{func(l *Limits) *int { return &l.CommandsPerSecond }, 0, maxRate, parseCount}},
 	{"commands-burst", "commands-burst", "0 to 1000000000, 0 is a second's worth",
 		burst{number[int]{func(l *Limits) *int { return &l.CommandsBurst }, 0, maxRate, parseCount}}},
+	{"max-connections", "max-connections", "0 to 1000000, 0 is no limit",
+		number[int]{func(l *Limits) *int { return &l.MaxConnections }, 0, maxConnections, parseCount}},
 }, append(databaseLimits(storage.Durable, ""), databaseLimits(storage.Ephemeral, "ephemeral-")...)...)
 
 func databaseLimits(db int, prefix string) []Limit {

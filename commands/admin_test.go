@@ -124,7 +124,7 @@ func TestAppInfo(t *testing.T) {
 			bulks("ephemeral-keys") + ":2\r\n" + bulks("ephemeral-bytes") + ":6\r\n" +
 			bulks("commands-last-second") + ":5\r\n" + bulks("commands-burst-left") + null + bulks("connections") + ":0\r\n" +
 			bulks("key-bytes") + ":256\r\n" + bulks("key-charset", "printable", "value-bytes") + ":65536\r\n" +
-			bulks("commands-per-second") + null + bulks("commands-burst") + null +
+			bulks("commands-per-second") + null + bulks("commands-burst") + null + bulks("max-connections") + null +
 			bulks("max-keys") + ":7\r\n" + bulks("max-bytes") + null +
 			bulks("ttl-min-ms") + ":1500\r\n" + bulks("ttl-max-ms") + ":31536000000\r\n" +
 			bulks("ephemeral-max-keys") + ":10000\r\n" + bulks("ephemeral-max-bytes") + null +
@@ -132,8 +132,8 @@ func TestAppInfo(t *testing.T) {
 			bulks("overrides") + "*2\r\n" + bulks("max-keys", "ttl-min")
 	}
 	a = h.admin() // a command of one who looks into the app would count
-	require.Equal(t, want("*48\r\n", "$-1\r\n"), a.do("APP.INFO", "t/a"))
-	require.Equal(t, want("%24\r\n", "_\r\n"), a.resp3().do("APP.INFO", "t/a"))
+	require.Equal(t, want("*50\r\n", "$-1\r\n"), a.do("APP.INFO", "t/a"))
+	require.Equal(t, want("%25\r\n", "_\r\n"), a.resp3().do("APP.INFO", "t/a"))
 }
 
 func TestAppList(t *testing.T) {

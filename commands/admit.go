@@ -48,10 +48,10 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 	p := s.principal
 	if !cmd.has(NoAuth) {
 		if p == nil {
-			return cmd, refuse, errNoAuth
+			return cmd, refuse, s.notSignedIn(errNoAuth)
 		}
 		if !p.Valid(now.UnixMilli()) {
-			return cmd, refuse, errSignInEnded
+			return cmd, refuse, errEnded(p)
 		}
 		if s.foreign {
 			return cmd, refuse, errForeignOrigin

@@ -45,17 +45,6 @@ func runAuth(c *Call) error {
 	return nil
 }
 
-// signIn makes the session a principal's. On failure it stays what it was.
-func (c *Call) signIn(user, secret string) error {
-	p, err := c.Engine.dir.Authenticate(c.Ctx, user, secret)
-	if err != nil {
-		return err
-	}
-	c.Session.become(p)
-	c.takePushed()
-	return nil
-}
-
 var (
 	errProtover = kverr.New(kverr.Err, "Protocol version is not an integer or out of range")
 	errNoProto  = kverr.New(kverr.NoProto, "unsupported protocol version")
@@ -103,7 +92,7 @@ func runHello(c *Call) error {
 		}
 	}
 	if s.principal == nil {
-		return errHello
+		return s.notSignedIn(errHello)
 	}
 	if setName {
 		name = strings.Clone(name)
@@ -202,7 +191,7 @@ func runQuit(c *Call) error {
 func runReset(c *Call) error {
 	s := c.Session
 	s.setMonitoring(false)
-	s.become(c.Engine.arrival(&s.opts))
+	s.become(c.Engine.arrival(s))
 	s.setProto(resp.V2, c.Out)
 	if s.reply == replyOff {
 		s.reply = replyOn

@@ -108,6 +108,7 @@ type Engine struct {
 	lookups   lookupTable
 	peak      highest // of used memory, as INFO saw it
 
+	slowdown      slowdown
 	pauses        pauses
 	saving        saving
 	backups       backups

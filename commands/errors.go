@@ -16,6 +16,8 @@ import (
 var (
 	errNoAuth       = kverr.New(kverr.NoAuth, "Authentication required.")
 	errSignInEnded  = kverr.New(kverr.NoAuth, "the token has expired or was revoked; sign in again")
+	errCertEnded    = kverr.New(kverr.NoAuth, "the certificate has expired or its app was dropped; sign in again, or connect with another certificate")
+	errAppDropped   = kverr.New(kverr.NoAuth, "the app was dropped; sign in again")
 	errWrongPass    = kverr.New(kverr.WrongPass, "invalid username-password pair or user is disabled.")
 	errNoNamespace  = kverr.New(kverr.Err, "the admin has no keys of its own").WithHint("APP.USE tenant/app looks into one namespace")
 	errNotInMulti   = kverr.New(kverr.Err, "Command not allowed inside a transaction")
@@ -45,6 +47,17 @@ func errStateless(cmd *Command) error {
 // the token.
 var errForeignOrigin = kverr.New(kverr.NoPerm, "this token may not be used from this web origin").
 	WithHint("a token for browsers names its origins: TOKEN.SESSION or TOKEN.CREATE with ORIGIN")
+
+// errEnded tells a client what of its sign-in no longer holds.
+func errEnded(p *auth.Principal) error {
+	switch {
+	case p.Token == nil && p.Until != 0:
+		return errCertEnded
+	case p.Token == nil:
+		return errAppDropped
+	}
+	return errSignInEnded
+}
 
 func errArity(cmd *Command) error {
 	return kverr.Newf(kverr.Err, "wrong number of arguments for '%s' command", cmd.Name)
@@ -116,7 +129,7 @@ func wireError(err error) *kverr.Error {
 	case errors.Is(err, storage.ErrOutOfMemory):
 		return errOutOfMemory
 	case errors.Is(err, storage.ErrDropped):
-		return errSignInEnded.WithCause(err)
+		return errAppDropped.WithCause(err)
 	case errors.Is(err, storage.ErrClosed), errors.Is(err, context.Canceled):
 		return errShuttingDown.WithCause(err)
 	case errors.Is(err, auth.ErrWrongPass):

@@ -311,7 +311,7 @@ func TestKVUsage(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"tenant": "$t", "app": "$a", "database": ":0", "keys": ":1", "bytes": ":6", "ephemeral-keys": ":0", "ephemeral-bytes": ":0",
 		"commands-last-second": ":0", "commands-burst-left": "$-1", "connections": ":1",
-		"key-bytes": ":256", "key-charset": "$printable", "value-bytes": ":65536", "commands-per-second": "$-1", "commands-burst": "$-1",
+		"key-bytes": ":256", "key-charset": "$printable", "value-bytes": ":65536", "commands-per-second": "$-1", "commands-burst": "$-1", "max-connections": "$-1",
 		"max-keys": ":10000", "max-bytes": "$-1", "ttl-min-ms": ":60000", "ttl-max-ms": ":31536000000",
 		"ephemeral-max-keys": ":10000", "ephemeral-max-bytes": ":12345", "ephemeral-ttl-min-ms": ":1", "ephemeral-ttl-max-ms": "$-1",
 	}, usage())

@@ -31,6 +31,8 @@ type item struct {
 // fails, Fail takes their place. While CLIENT PAUSE holds the first command, Do
 // waits for that or for the end of ctx.
 //
+// After a sign-in whose answer has to wait (Session.Hold), Do hands back as well.
+//
 // Neighbouring commands that use the store share one transaction; the writes
 // of each stand or fall on their own.
 func (e *Engine) Do(ctx context.Context, s *Session, batch []Request, out *resp.Writer) (n int, seq storage.Seq) {
@@ -52,6 +54,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	}
 	e.noteActivity()
 	s.silenced = 0
+	s.hold = 0
 	out.SetProto(s.proto)
 	start := out.Len()
 	r := &s.run
@@ -60,7 +63,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	if hasty {
 		most = min(most, hastyCommands)
 	}
-	for n < most && !s.closing && !r.waits && out.Len()-start < flushAfter {
+	for n < most && !s.closing && s.hold == 0 && !r.waits && out.Len()-start < flushAfter {
 		if over := e.mustWait(s, batch[n]); over != nil {
 			if n > 0 || hasty {
 				r.waits = true // the replies so far come first
@@ -83,6 +86,9 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	}
 	if p := s.principal; n > 0 && p != nil && p.App != nil {
 		p.App.CountCommands(now, n)
+	}
+	if s.owed > 0 && n > 0 {
+		s.hold, s.owed = max(s.hold, s.owed), 0
 	}
 	return n, seq, r.waits
 }

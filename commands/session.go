@@ -79,6 +79,12 @@ type Session struct {
 	prepaid   int // commands that TryDo admitted and did not run: they pay no rate again
 	silenced  int // how many commands of the last Do got no reply
 
+	place    *auth.App     // whose connection the session counts as
+	refusal  error         // why it arrived as nobody; nil when there is nothing to say
+	failures int           // to sign in, one after the other
+	hold     time.Duration // see Hold
+	owed     time.Duration // the same, for the first Do
+
 	engine *Engine
 	subs   subscriptions
 	track  tracking
@@ -128,15 +134,16 @@ type shownState struct {
 // NewSession registers a connection with the engine.
 func (e *Engine) NewSession(o SessionOptions) *Session {
 	now := e.clock()
-	p := e.arrival(&o)
 	s := &Session{
-		id:        e.numberSession(now),
-		engine:    e,
-		opts:      o,
-		created:   now,
-		principal: p,
-		proto:     resp.V2,
+		id:      e.numberSession(now),
+		engine:  e,
+		opts:    o,
+		created: now,
+		proto:   resp.V2,
 	}
+	p := e.arrival(s)
+	s.standIn(p)
+	s.principal, s.owed = p, s.hold
 	s.watch.fake = e.fake
 	s.run.init(e, s)
 	s.foreign = !p.Admits(o.Origin)
@@ -147,16 +154,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	e.sessions[s.id] = s
 	e.mu.Unlock()
 	e.totals.connections.Add(1)
-	s.countIn(1)
 	return s
-}
-
-// countIn adds n to the connections of the namespace that the session signed in
-// to. The admin who looks into one is none of its connections.
-func (s *Session) countIn(n int64) {
-	if p := s.principal; p != nil && p.App != nil && !p.Admin {
-		p.App.AddConnections(n)
-	}
 }
 
 // numberSession returns the number of a new connection: the microsecond in
@@ -176,20 +174,6 @@ func (e *Engine) numberSession(now time.Time) int64 {
 	}
 }
 
-// arrival is who a connection is that sent nothing yet.
-func (e *Engine) arrival(o *SessionOptions) *auth.Principal {
-	cert := o.Certificate
-	if cert == nil {
-		return e.anonymous
-	}
-	p, err := e.dir.Recognize(context.Background(), cert.Name, cert.EndsAt)
-	if err != nil {
-		e.log.Info("the name in a client's certificate is no app's, so it signs in to nothing", "name", cert.Name, "client", o.Remote, "error", err)
-		return e.anonymous
-	}
-	return p
-}
-
 // EndSession forgets a connection.
 func (e *Engine) EndSession(s *Session) {
 	s.setMonitoring(false)
@@ -198,7 +182,7 @@ func (e *Engine) EndSession(s *Session) {
 	e.mu.Unlock()
 	s.leaveHub()
 	s.leaveScriptSpace()
-	s.countIn(-1)
+	s.leavePlace()
 	s.forgetQueue()
 }
 
@@ -237,9 +221,8 @@ func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Nam
 func (s *Session) become(p *auth.Principal) {
 	s.leaveHub()
 	s.countLookups() // they are the former namespace's
-	s.countIn(-1)
+	s.standIn(p)
 	s.principal = p
-	s.countIn(1)
 	s.foreign = !p.Admits(s.opts.Origin)
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)

@@ -33,10 +33,14 @@ type Config struct {
 	JWTAudience string        // that aud must name; empty refuses JWTs with aud
 	JWTIssuer   string        // that iss must be; empty accepts any
 
-	Timeout      time.Duration // closes clients idle for longer; 0 is never
-	TCPKeepAlive time.Duration // time between keepalive probes; 0 is none
-	MaxClients   int           // connections at the same time
-	EventLoops   int           // that serve connections without TLS; 0 is one for each core, below 0 none
+	Timeout                 time.Duration // closes clients idle for longer; 0 is never
+	TCPKeepAlive            time.Duration // time between keepalive probes; 0 is none
+	MaxClients              int           // connections at the same time
+	SignInTimeout           time.Duration // closes clients that take longer to sign in; 0 is never
+	SignInMaxClients        int           // of MaxClients before they have signed in, in percent
+	SignInMaxClientsAddress int           // the same from one address; 0 is no limit
+
+	EventLoops int // that serve connections without TLS; 0 is one for each core, below 0 none
 
 	ClientQueryBufferLimit   int64         // bytes of the largest request
 	ProtoMaxBulkLen          int64         // bytes of the largest argument
@@ -89,6 +93,7 @@ type Limits struct {
 	TTLMax            [2]time.Duration // longest; 0 is no limit
 	CommandsPerSecond int              // 0 is no limit
 	CommandsBurst     int              // how many of them may come at once; 0 is a second's worth
+	MaxConnections    int              // signed in at the same time; 0 is no limit
 }
 
 // TLS is how the server speaks it, package internal/tlsconf says what each file

@@ -70,6 +70,16 @@ func serverRows() []directive {
 		{Directive{Name: "maxclients", Public: true, Group: "Clients", Default: "10000", Unit: "connections", Live: PartServer,
 			Doc: "How many clients may be connected at the same time."},
 			number[int]{func(c *Config) *int { return &c.MaxClients }, 1, 1_000_000, false}},
+		{Directive{Name: "signin-timeout", Public: true, Group: "Clients", Default: "30", Zero: "never", Live: PartServer,
+			Doc: "Closes a connection that has not signed in for this long, whether it has sent anything or not."},
+			duration{func(c *Config) *time.Duration { return &c.SignInTimeout }, time.Second, 0, maxTime}},
+		{Directive{Name: "signin-maxclients", Group: "Clients", Default: "50", Unit: "percent of maxclients", Live: PartServer,
+			Doc: "How many connections may be open before they have signed in. When there are as many, or maxclients are connected, those that " +
+				"have taken the longest for it make way for new ones; new ones are refused only when none has had two seconds."},
+			number[int]{func(c *Config) *int { return &c.SignInMaxClients }, 1, 100, false}},
+		{Directive{Name: "signin-maxclients-per-address", Group: "Clients", Default: "1000", Unit: "connections", Zero: "no limit", Live: PartServer,
+			Doc: "The same for one address: an IPv4 address, or the first 64 bits of an IPv6 address. Unix sockets have no such limit."},
+			number[int]{func(c *Config) *int { return &c.SignInMaxClientsAddress }, 0, 1_000_000, false}},
 		{Directive{Name: "event-loops", Group: "Clients", Default: "0", Unit: "loops", Zero: "one for each processor core, a single one under appendfsync always",
 			Doc: "How many event loops serve connections without TLS (on Linux). With -1 each connection gets a goroutine of its own, " +
 				"which is slower under load."},
@@ -187,6 +197,9 @@ func limitRows() []directive {
 		{Directive{Name: "commands-burst", Group: both, Default: "0", Unit: "commands", Zero: "a second's worth", Live: PartDirectory, Public: true,
 			Doc: "The most commands that may come at once, after a while without any, where commands-per-second limits them."},
 			number[int]{func(c *Config) *int { return &c.Limits.CommandsBurst }, 0, 1_000_000_000, false}},
+		{Directive{Name: "max-connections", Group: both, Default: "0", Unit: "connections", Zero: "no limit", Live: PartDirectory, Public: true,
+			Doc: "The most connections that may be signed in at the same time. Those that are stay when the limit is lowered; the admin's do not count."},
+			number[int]{func(c *Config) *int { return &c.Limits.MaxConnections }, 0, 1_000_000, false}},
 	}
 	for db, of := range []struct{ group, prefix, ttlMin string }{
 		{durable, "", "60s"}, {ephemeral, "ephemeral-", "1ms"},

@@ -8,10 +8,10 @@ import (
 
 // limitsHelp is what app create and app set tell about limits.
 const limitsHelp = `Limits are key-bytes, key-charset (printable or any), value-bytes,
-commands-per-second, commands-burst, max-keys, max-bytes, ttl-min, ttl-max, and
-the last four with ephemeral- before them for database 1. Sizes take kb, mb,
-gb; durations take ms, s, m, h, d. Limits that were never set are those of the
-server's configuration.`
+commands-per-second, commands-burst, max-connections, max-keys, max-bytes,
+ttl-min, ttl-max, and the last four with ephemeral- before them for database 1.
+Sizes take kb, mb, gb; durations take ms, s, m, h, d. Limits that were never set
+are those of the server's configuration.`
 
 func newApp(env environment) *cobra.Command {
 	t := new(target)

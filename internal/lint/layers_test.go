@@ -20,6 +20,7 @@ const module = "github.com/cubbykv/cubby"
 // ours that its product code may import directly. A package that is missing
 // here fails the test: it has to be given its place first.
 var layers = map[string][]string{
+	"internal/hostaddr":  {},
 	"internal/kverr":     {},
 	"internal/resp":      {},
 	"internal/testcert":  {},
@@ -37,11 +38,11 @@ var layers = map[string][]string{
 
 	"internal/lua": {"internal/resp"},
 
-	"commands":                  {"auth", "storage", "internal/kverr", "internal/lua", "internal/resp"},
+	"commands":                  {"auth", "storage", "internal/hostaddr", "internal/kverr", "internal/lua", "internal/resp"},
 	"commands/internal/gendocs": {"commands"},
 
 	// Doors: they translate, so they know the engine and not what is below it.
-	"server": {"commands", "storage", "internal/kverr", "internal/resp"},
+	"server": {"commands", "storage", "internal/hostaddr", "internal/kverr", "internal/resp"},
 
 	"gateway": {"commands", "storage", "internal/kverr", "internal/resp"},
 
