@@ -201,10 +201,6 @@ func (d *Directory) verify(secret string) (*Principal, error) {
 func (d *Directory) verifyOpaque(secret string) (*Principal, error) {
 	d.mu.RLock()
 	t := d.tokens[tokenID(secret)]
-	var app *App
-	if t != nil {
-		app = d.apps[t.App].app
-	}
 	d.mu.RUnlock()
 	given := digest(sha256.Sum256([]byte(secret)))
 	if t == nil {
@@ -223,7 +219,15 @@ func (d *Directory) verifyOpaque(secret string) (*Principal, error) {
 	if proven == nil {
 		return nil, ErrWrongPass
 	}
-	return &Principal{App: app, Token: proven}, nil
+	// Only for a right secret: looking up the app of a known id would take longer
+	// than there being none.
+	d.mu.RLock()
+	m := d.apps[t.App]
+	d.mu.RUnlock()
+	if m == nil {
+		return nil, ErrWrongPass // it was dropped this very moment
+	}
+	return &Principal{App: m.app, Token: proven}, nil
 }
 
 // App returns an app. All callers share it. Errors: ErrNoApp.

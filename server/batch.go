@@ -28,6 +28,7 @@ type peer interface {
 	wait(ctx context.Context, seq storage.Seq) error
 	fail(n int, err error, out *resp.Writer)
 	signedIn() bool
+	hold() time.Duration // how long the replies of the last batch have to wait
 	closing() bool
 	subscribed() bool
 	end()
@@ -51,6 +52,7 @@ func (p enginePeer) waitTurn(ctx context.Context, batch []commands.Request) {
 func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
 func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
 func (p enginePeer) signedIn() bool                                  { return p.session.SignedIn() }
+func (p enginePeer) hold() time.Duration                             { return p.session.Hold() }
 func (p enginePeer) closing() bool                                   { return p.session.Closing() }
 func (p enginePeer) subscribed() bool                                { return p.session.Subscribed() }
 func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }
@@ -98,6 +100,9 @@ func (c *conn) answer(batch []commands.Request) int {
 		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
 	}
+	if d := c.peer.hold(); d > 0 && !c.pause(d) {
+		return 0
+	}
 	if n := c.out.Len(); n > 0 {
 		c.gauge.wrote(n, time.Now())
 		c.gauge.note(c.guard, &c.out, n)
@@ -106,7 +111,7 @@ func (c *conn) answer(batch []commands.Request) int {
 		}
 	}
 	c.out.Reset() // of a large buffer nothing is kept
-	if c.peer.closing() {
+	if c.peer.closing() || !c.meet() {
 		c.polite = true
 		return 0
 	}

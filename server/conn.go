@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/hostaddr"
 	"github.com/cubbykv/cubby/internal/resp"
 )
 
@@ -30,12 +32,15 @@ const (
 type conn struct {
 	net.Conn
 	server *Server
+	from   netip.Addr // see package hostaddr
 	log    logger
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	peer   peer // nil until the first Read
 	guard  *guard
+
+	stranger *stranger // nil after the sign-in
 
 	batch []commands.Request
 	out   resp.Writer
@@ -58,7 +63,7 @@ type conn struct {
 }
 
 func (s *Server) newConn(nc net.Conn) *conn {
-	c := &conn{Conn: nc, server: s, guard: newGuard()}
+	c := &conn{Conn: nc, server: s, guard: newGuard(), from: hostaddr.Of(address(nc.RemoteAddr(), nc.LocalAddr()))}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.log = logger{s.log, nc}
 	return c
@@ -101,7 +106,11 @@ func (c *conn) Read(p []byte) (n int, err error) {
 func (c *conn) open() error {
 	keepAlive(c.Conn, c.server.options().KeepAlive)
 	if t, ok := c.Conn.(interface{ HandshakeContext(context.Context) error }); ok {
-		ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
+		patience := handshakeTimeout
+		if t := c.server.options().SignInTimeout; t > 0 {
+			patience = min(patience, t)
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, patience)
 		defer cancel()
 		if err := t.HandshakeContext(ctx); err != nil {
 			c.log.debug("TLS handshake failed", "error", err)
@@ -120,7 +129,33 @@ func (c *conn) open() error {
 		TakePushed: c.takePushed,
 		Buffers:    c.buffers,
 	})
+	c.meet() // it may have arrived signed in
 	return nil
+}
+
+// meet notices that the connection has signed in, or out. It returns false when
+// there is no place for it any more.
+func (c *conn) meet() (stays bool) {
+	in := c.peer.signedIn()
+	if in != (c.stranger != nil) {
+		return true
+	}
+	c.stranger = c.server.restate(c, c.stranger, c.from)
+	return in || c.stranger != nil
+}
+
+// pause lets the replies of a sign-in wait. It returns false when the connection
+// has ended meanwhile.
+func (c *conn) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.server.stopped:
+	case <-c.ctx.Done():
+		return false
+	}
+	return true
 }
 
 func (c *conn) bounds() bounds { return c.server.bounds(c.peer) }
@@ -148,6 +183,10 @@ func (c *conn) fill() error {
 		}
 		// The deadline is an alarm that is rarely set anew; what it means is
 		// judged by the clock.
+		if limit := c.server.options().SignInTimeout; c.stranger.overdue(time.Now(), limit) {
+			c.log.debug("closing a connection that has not signed in", "timeout", limit)
+			return io.EOF
+		}
 		idle := time.Since(since)
 		if timeout > 0 && idle >= timeout && c.peer.subscribed() {
 			since = time.Now() // who listens need not speak
@@ -172,6 +211,11 @@ func (c *conn) armRead(since time.Time, timeout time.Duration, rang bool) error 
 		wait = quietAfter
 	}
 	by := since.Add(wait)
+	if limit := c.server.options().SignInTimeout; c.stranger != nil && limit > 0 {
+		if end := c.stranger.since.Add(limit); wait == 0 || end.Before(by) {
+			wait, by = limit, end
+		}
+	}
 	c.readMu.Lock()
 	defer c.readMu.Unlock()
 	switch {
@@ -262,7 +306,7 @@ func (c *conn) Close() error {
 			c.peer.end()
 		}
 		c.guard.release()
-		c.server.forget(c)
+		c.server.forget(c, c.stranger)
 	})
 	return err
 }

@@ -261,6 +261,7 @@ func (p *recorder) do(_ context.Context, batch []commands.Request, _ *resp.Write
 func (p *recorder) wait(context.Context, storage.Seq) error      { return nil }
 func (p *recorder) fail(int, error, *resp.Writer)                {}
 func (p *recorder) signedIn() bool                               { return p.signed }
+func (p *recorder) hold() time.Duration                          { return 0 }
 func (p *recorder) closing() bool                                { return false }
 func (p *recorder) waitTurn(context.Context, []commands.Request) {}
 func (p *recorder) subscribed() bool                             { return false }

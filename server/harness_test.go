@@ -47,6 +47,7 @@ type fakePeer struct {
 	signed  bool
 	quit    bool
 	listens bool
+	holds   time.Duration // what hold returns
 	values  map[string][]byte
 
 	waiting func(storage.Seq) error // stands for wait, when not nil
@@ -62,6 +63,7 @@ func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.W
 	if p.batches != nil {
 		p.batches <- len(batch)
 	}
+	p.holds = 0
 	for n, r := range batch {
 		if p.quit {
 			return n, 1
@@ -70,6 +72,9 @@ func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.W
 			p.seen(r.Argv)
 		}
 		p.one(ctx, r, out)
+		if p.holds > 0 {
+			return n + 1, 1
+		}
 	}
 	return len(batch), 1
 }
@@ -96,9 +101,14 @@ func (p *fakePeer) one(ctx context.Context, r commands.Request, out *resp.Writer
 	}
 	argv := r.Argv
 	switch name := strings.ToUpper(string(argv[0])); {
+	case name == "AUTH" && len(argv) == 2 && string(argv[1]) == "wrong":
+		out.Error("WRONGPASS no")
 	case name == "AUTH":
 		p.signed = true
 		out.Status("OK")
+	case name == "RESET":
+		p.signed = false
+		out.Status("RESET")
 	case !p.signed:
 		out.Error("NOAUTH Authentication required.")
 	case name == "PING":
@@ -148,6 +158,7 @@ func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
 	}
 }
 func (p *fakePeer) signedIn() bool                               { return p.signed }
+func (p *fakePeer) hold() time.Duration                          { return p.holds }
 func (p *fakePeer) closing() bool                                { return p.quit }
 func (p *fakePeer) waitTurn(context.Context, []commands.Request) {}
 func (p *fakePeer) subscribed() bool                             { return p.listens }

@@ -45,16 +45,17 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		s := l.server
 		if l.denied(nc) {
-			l.refuse(nc, replyProtected)
+			s.refuse(nc, replyProtected)
 			continue
 		}
 		if s.adopt(nc) {
 			continue
 		}
 		c := s.newConn(nc)
-		switch full, stopping := s.admit(c); {
+		var full, stopping bool
+		switch c.stranger, full, stopping = s.admit(c, c.from); {
 		case full:
-			l.refuse(nc, replyFull)
+			s.refuse(nc, replyFull)
 		case stopping:
 			_ = nc.Close()
 		default:
@@ -117,8 +118,7 @@ func (l *listener) denied(nc net.Conn) bool {
 }
 
 // refuse tells the client why it is not served, outside the accept loop.
-func (l *listener) refuse(nc net.Conn, reply string) {
-	s := l.server
+func (s *Server) refuse(nc net.Conn, reply string) {
 	s.stats.refused.Add(1)
 	select {
 	case s.telling <- struct{}{}:

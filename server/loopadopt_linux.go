@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cubbykv/cubby/commands"
+	"github.com/cubbykv/cubby/internal/hostaddr"
 )
 
 // adopt takes a plain connection over from Go's network poller, if a loop can
@@ -29,11 +30,14 @@ func (s *Server) adopt(nc net.Conn) (taken bool) {
 			l = other
 		}
 	}
-	c := &loopConn{loop: l, fd: -1, guard: newGuard(), log: logger{s.log, nc}}
+	remote := address(nc.RemoteAddr(), nc.LocalAddr())
+	c := &loopConn{loop: l, fd: -1, from: hostaddr.Of(remote), guard: newGuard(), log: logger{s.log, nc}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	switch full, stopping := s.admit(c); {
+	var full, stopping bool
+	switch c.stranger, full, stopping = s.admit(c, c.from); {
 	case full:
-		return false
+		s.refuse(nc, replyFull)
+		return true
 	case stopping:
 		_ = nc.Close()
 		return true
@@ -44,12 +48,12 @@ func (s *Server) adopt(nc net.Conn) (taken bool) {
 	if err != nil {
 		c.log.warn("cannot serve a connection", "error", err)
 		l.load.Add(-1)
-		s.forget(c)
+		s.forget(c, c.stranger)
 		return true
 	}
 	c.peer = s.open(commands.SessionOptions{
 		Door:   Door,
-		Remote: address(nc.RemoteAddr(), nc.LocalAddr()),
+		Remote: remote,
 		Local:  address(nc.LocalAddr(), nc.LocalAddr()),
 		Kill:   c.kill,
 
@@ -57,6 +61,7 @@ func (s *Server) adopt(nc net.Conn) (taken bool) {
 		TakePushed: c.takePushed,
 		Buffers:    c.buffers,
 	})
+	c.meet() // it may have arrived signed in
 	l.post(func() { c.begin(fd) })
 	return true
 }

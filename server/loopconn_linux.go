@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 type loopConn struct {
 	loop *loop
 	fd   int
+	from netip.Addr // see package hostaddr
 	log  logger
 
 	ctx    context.Context // ends with the connection
@@ -51,6 +53,9 @@ type loopConn struct {
 	told   atomic.Bool // there may be something in box
 	pushed bool        // the last turn was for messages, the next is for commands
 	behind atomic.Bool // the client does not take what is pushed
+
+	stranger *stranger   // nil after the sign-in
+	held     *time.Timer // the replies wait for it
 
 	heard    time.Time // when something arrived
 	stuck    time.Time // since when it is sending
@@ -85,6 +90,9 @@ func (c *loopConn) step() {
 		}
 	}()
 	switch {
+	case c.held != nil && c.draining():
+		c.release()
+		return
 	case c.closed, c.away, c.replying:
 		return
 	case c.leaving:
@@ -169,7 +177,30 @@ func (c *loopConn) answer() {
 		c.leave()
 		return
 	}
-	c.done(n, seq)
+	c.finish(n, seq)
+}
+
+// finish is done for a batch, whose replies may have to wait after a sign-in. The
+// connection waits with them, and nobody else: a timer brings it back.
+func (c *loopConn) finish(n int, seq storage.Seq) {
+	d := c.peer.hold()
+	if d <= 0 {
+		c.done(n, seq)
+		return
+	}
+	c.ran, c.seq, c.replying = n, seq, true
+	c.todo = c.todo[n:]
+	c.held = time.AfterFunc(d, func() { c.loop.post(c.release) })
+}
+
+// release lets replies go that have waited.
+func (c *loopConn) release() {
+	if c.held == nil {
+		return
+	}
+	c.held.Stop()
+	c.held = nil
+	c.loop.answered = append(c.loop.answered, c)
 }
 
 // done takes note of n commands whose replies are in out.
@@ -207,17 +238,17 @@ func (c *loopConn) back(n int) {
 		c.close()
 		return
 	}
-	c.done(n, 0)
+	c.finish(n, 0)
 }
 
 // said decides what comes after replies were sent.
 func (c *loopConn) said() {
-	if c.peer.closing() || c.leaving {
+	if c.peer.closing() || c.leaving || !c.meet() {
 		c.hangUp()
 		return
 	}
 	if len(c.todo) == 0 {
-		c.release()
+		c.letGo()
 	}
 	c.measure()
 	if len(c.todo) > 0 || c.readable || c.draining() || c.guard.pending() > 0 || c.guard.fault != "" {
@@ -227,8 +258,19 @@ func (c *loopConn) said() {
 	}
 }
 
-// release lets go of a batch that is done.
-func (c *loopConn) release() {
+// meet notices that the connection has signed in, or out. It returns false when
+// there is no place for it any more.
+func (c *loopConn) meet() (stays bool) {
+	in := c.peer.signedIn()
+	if in != (c.stranger != nil) {
+		return true
+	}
+	c.stranger = c.loop.server.restate(c, c.stranger, c.from)
+	return in || c.stranger != nil
+}
+
+// letGo drops a batch that is done.
+func (c *loopConn) letGo() {
 	c.batch, c.todo = emptied(c.batch), nil
 }
 
@@ -294,6 +336,10 @@ func (c *loopConn) close() {
 		return
 	}
 	c.closed = true
+	if c.held != nil {
+		c.held.Stop()
+		c.held = nil
+	}
 	if c.behind.Load() {
 		c.log.warn("closing a connection that does not take what is pushed to it: client-output-buffer-limit, class pubsub")
 	}
@@ -304,7 +350,7 @@ func (c *loopConn) close() {
 	c.guard.release()
 	c.todo, c.batch, c.out = nil, nil, resp.Writer{}
 	c.loop.load.Add(-1)
-	c.loop.server.forget(c)
+	c.loop.server.forget(c, c.stranger)
 }
 
 // kill cuts the connection off. It takes no locks of the engine, which calls it
@@ -335,6 +381,9 @@ func (c *loopConn) tick() {
 	o, now := c.loop.server.options(), c.loop.now
 	idle := now.Sub(c.heard)
 	switch {
+	case c.stranger.overdue(now, o.SignInTimeout):
+		c.log.debug("closing a connection that has not signed in", "timeout", o.SignInTimeout)
+		c.close()
 	case c.sending:
 		if now.Sub(c.stuck) >= o.WriteTimeout {
 			c.log.warn("closing a connection that does not take its replies", "left", c.out.Len()-c.sent)

@@ -31,6 +31,15 @@ type Options struct {
 
 	// MaxClients bounds the connections open at once (maxclients); 0 is 10000.
 	MaxClients int
+	// MaxStrangers bounds how many of them have not signed in
+	// (signin-maxclients); 0 is MaxClients.
+	MaxStrangers int
+	// MaxStrangersPerAddress bounds the same for one address
+	// (signin-maxclients-per-address); 0 is no bound.
+	MaxStrangersPerAddress int
+	// SignInTimeout closes a connection that has not signed in for so long
+	// (signin-timeout); 0 is never.
+	SignInTimeout time.Duration
 	// EventLoops is how many event loops serve plain TCP and unix connections
 	// (event-loops): 0 is one for each processor core, below 0 none. What loops
 	// do not serve, TLS and systems other than Linux, is redcon's. It cannot
@@ -75,6 +84,9 @@ func (o Options) withDefaults() *Options {
 	}
 	if o.MaxClients <= 0 {
 		o.MaxClients = defaultMaxClients
+	}
+	if o.MaxStrangers <= 0 {
+		o.MaxStrangers = o.MaxClients
 	}
 	if o.MaxRequestBytes <= 0 {
 		o.MaxRequestBytes = defaultMaxRequestBytes

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type Server struct {
 	log   *slog.Logger
 	open  func(commands.SessionOptions) peer
 	stats counters
+	grace time.Duration // strangerGrace
 
 	telling chan struct{} // a slot for each refused client that is being told
 	stopped chan struct{} // closed when Shutdown begins
@@ -37,6 +39,8 @@ type Server struct {
 
 	mu        sync.Mutex // guards what follows
 	conns     map[connection]struct{}
+	evicted   map[connection]struct{} // of conns: they are about to end
+	strangers strangers
 	loops     []*loop // made when the first connection needs them
 	listeners map[*listener]struct{}
 	stopping  bool
@@ -44,7 +48,7 @@ type Server struct {
 }
 
 type counters struct {
-	accepted, refused, read, written atomic.Int64
+	accepted, refused, evicted, read, written atomic.Int64
 }
 
 // connection is what both kinds have in common: conn is served by redcon, and
@@ -59,8 +63,12 @@ type Stats struct {
 	Open     int   // connections now
 	Accepted int64 // connections that were served
 	Refused  int64 // connections turned away: too many, or protected mode
-	Read     int64 // bytes from clients
-	Written  int64 // bytes to clients
+
+	Strangers int   // connections now that have not signed in
+	Evicted   int64 // of these, closed to make way for others
+
+	Read    int64 // bytes from clients
+	Written int64 // bytes to clients
 }
 
 // New returns a Server that does not listen yet.
@@ -77,7 +85,9 @@ func newServer(o Options, open func(commands.SessionOptions) peer) *Server {
 		telling:   make(chan struct{}, maxRefusals),
 		stopped:   make(chan struct{}),
 		done:      make(chan struct{}),
+		grace:     strangerGrace,
 		conns:     make(map[connection]struct{}),
+		evicted:   make(map[connection]struct{}),
 		listeners: make(map[*listener]struct{}),
 		empty:     make(chan struct{}),
 	}
@@ -102,10 +112,14 @@ func (s *Server) Reconfigure(change func(*Options)) {
 // Stats returns the figures so far.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
-	open := len(s.conns)
+	open, strangers := len(s.conns), s.strangers.all.Len()
 	s.mu.Unlock()
 	return Stats{
-		Open:     open,
+		Open: open,
+
+		Strangers: strangers,
+		Evicted:   s.stats.evicted.Load(),
+
 		Accepted: s.stats.accepted.Load(),
 		Refused:  s.stats.refused.Load(),
 		Read:     s.stats.read.Load(),
@@ -186,28 +200,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// admit registers a connection unless the server is full or stopping.
-func (s *Server) admit(c connection) (full, stopping bool) {
+// admit registers a connection, which is a stranger's, unless the server is full
+// or stopping.
+func (s *Server) admit(c connection, from netip.Addr) (st *stranger, full, stopping bool) {
+	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopping:
-		return false, true
-	case len(s.conns) >= s.options().MaxClients:
-		return true, false
+		return nil, false, true
+	case !s.makeRoom(from, now, true):
+		return nil, true, false
 	}
 	s.conns[c] = struct{}{}
 	s.stats.accepted.Add(1)
-	return false, false
+	return s.strangers.add(c, from, now), false, false
 }
 
-func (s *Server) forget(c connection) {
+// forget is called at a connection's end; st is what it is as a stranger, or nil.
+func (s *Server) forget(c connection, st *stranger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.strangers.remove(st)
 	if _, ok := s.conns[c]; !ok {
 		return
 	}
 	delete(s.conns, c)
+	delete(s.evicted, c)
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
 	}

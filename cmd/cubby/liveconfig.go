@@ -168,6 +168,9 @@ func engineSettings(c *config.Config) commands.Settings {
 // configureServer fills in what the configuration says of connections.
 func configureServer(o *server.Options, c *config.Config) {
 	o.MaxClients = c.MaxClients
+	o.MaxStrangers = max(c.MaxClients*c.SignInMaxClients/100, 1)
+	o.MaxStrangersPerAddress = c.SignInMaxClientsAddress
+	o.SignInTimeout = c.SignInTimeout
 	o.Timeout = c.Timeout
 	o.KeepAlive = c.TCPKeepAlive
 	o.MaxRequestBytes = int(c.ClientQueryBufferLimit)
