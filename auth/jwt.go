@@ -179,7 +179,7 @@ func (v *jwtVerifier) verify(token string) (*jwtClaims, *jwtKey, error) {
 	return claims, key, nil
 }
 
-// The keys of verifyInVain. Nobody has what belongs to the public one.
+// The keys of verifyInVain, which anybody may know: it has no result.
 var (
 	vainSecret = make([]byte, minSecretLen)
 	vainPublic = ed25519.NewKeyFromSeed(vainSecret).Public()

@@ -96,7 +96,7 @@ func listenUnix(ctx context.Context, path string, perm fs.FileMode) (net.Listene
 	if err := removeStaleSocket(ctx, path); err != nil {
 		return nil, err
 	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	ln, err := bindUnix(ctx, path, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on the unix socket: %w; see the directive unixsocket", err)
 	}
@@ -107,6 +107,19 @@ func listenUnix(ctx context.Context, path string, perm fs.FileMode) (net.Listene
 		}
 	}
 	return ln, nil
+}
+
+// bindUnix makes a socket that nobody may use who is not to use it later: with
+// permissions set only afterwards, there would be a moment for others to connect
+// in, and who has connected stays. The umask is the process's, but at the start
+// nothing else makes files.
+func bindUnix(ctx context.Context, path string, perm fs.FileMode) (net.Listener, error) {
+	if perm != 0 {
+		old := syscall.Umask(0o777)
+		syscall.Umask(old | int(^perm&0o777))
+		defer syscall.Umask(old)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "unix", path)
 }
 
 // removeStaleSocket removes what a killed server left. Anything else stays: a
