@@ -297,6 +297,9 @@ func (g *Gateway) run(ctx context.Context, s *commands.Session, batch []commands
 		n, after := g.engine.Do(ctx, s, batch, out)
 		seq = max(seq, after)
 		batch = batch[n:]
+		if hold := s.Hold(); hold > 0 { // a token that is wrong, from where others were
+			pause(ctx, hold)
+		}
 		if out.Overflowed() {
 			return nil, errReplyTooLarge
 		}
@@ -309,6 +312,16 @@ func (g *Gateway) run(ctx context.Context, s *commands.Session, batch []commands
 		return nil, failed(text)
 	}
 	return out, nil
+}
+
+// pause waits, but not for longer than somebody wants to know the answer.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // checkType refuses bodies that are certainly something else. What curl says of

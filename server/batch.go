@@ -100,8 +100,9 @@ func (c *conn) answer(batch []commands.Request) int {
 		c.log.warn("closing a connection whose replies exceed client-output-buffer-limit", "limit", limit)
 		return 0
 	}
-	if d := c.peer.hold(); d > 0 && !c.pause(d) {
-		return 0
+	c.meet()
+	if d := c.peer.hold(); d > 0 {
+		c.pause(d)
 	}
 	if n := c.out.Len(); n > 0 {
 		c.gauge.wrote(n, time.Now())
@@ -111,7 +112,7 @@ func (c *conn) answer(batch []commands.Request) int {
 		}
 	}
 	c.out.Reset() // of a large buffer nothing is kept
-	if c.peer.closing() || !c.meet() {
+	if c.peer.closing() || c.leaving {
 		c.polite = true
 		return 0
 	}

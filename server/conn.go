@@ -41,6 +41,7 @@ type conn struct {
 	guard  *guard
 
 	stranger *stranger // nil after the sign-in
+	leaving  bool      // ends after its replies
 
 	batch []commands.Request
 	out   resp.Writer
@@ -133,29 +134,28 @@ func (c *conn) open() error {
 	return nil
 }
 
-// meet notices that the connection has signed in, or out. It returns false when
-// there is no place for it any more.
-func (c *conn) meet() (stays bool) {
+// meet notices that the connection has signed in, or out. When there is no place
+// for it any more, it ends after its replies.
+func (c *conn) meet() {
 	in := c.peer.signedIn()
 	if in != (c.stranger != nil) {
-		return true
+		return
 	}
 	c.stranger = c.server.restate(c, c.stranger, c.from)
-	return in || c.stranger != nil
+	c.leaving = !in && c.stranger == nil
 }
 
-// pause lets the replies of a sign-in wait. It returns false when the connection
-// has ended meanwhile.
-func (c *conn) pause(d time.Duration) bool {
+// pause lets the replies of a sign-in wait: for their time, or until the
+// connection ends. When the server stops, they are its last.
+func (c *conn) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-c.server.stopped:
 	case <-c.ctx.Done():
-		return false
+	case <-c.server.stopped:
+		c.leaving = true
 	}
-	return true
 }
 
 func (c *conn) bounds() bounds { return c.server.bounds(c.peer) }

@@ -55,6 +55,7 @@ type loopConn struct {
 	behind atomic.Bool // the client does not take what is pushed
 
 	stranger *stranger   // nil after the sign-in
+	homeless bool        // has signed out, and there is no place for a stranger
 	held     *time.Timer // the replies wait for it
 
 	heard    time.Time // when something arrived
@@ -183,6 +184,7 @@ func (c *loopConn) answer() {
 // finish is done for a batch, whose replies may have to wait after a sign-in. The
 // connection waits with them, and nobody else: a timer brings it back.
 func (c *loopConn) finish(n int, seq storage.Seq) {
+	c.meet()
 	d := c.peer.hold()
 	if d <= 0 {
 		c.done(n, seq)
@@ -243,7 +245,7 @@ func (c *loopConn) back(n int) {
 
 // said decides what comes after replies were sent.
 func (c *loopConn) said() {
-	if c.peer.closing() || c.leaving || !c.meet() {
+	if c.peer.closing() || c.leaving || c.homeless {
 		c.hangUp()
 		return
 	}
@@ -258,15 +260,14 @@ func (c *loopConn) said() {
 	}
 }
 
-// meet notices that the connection has signed in, or out. It returns false when
-// there is no place for it any more.
-func (c *loopConn) meet() (stays bool) {
+// meet notices that the connection has signed in, or out.
+func (c *loopConn) meet() {
 	in := c.peer.signedIn()
 	if in != (c.stranger != nil) {
-		return true
+		return
 	}
 	c.stranger = c.loop.server.restate(c, c.stranger, c.from)
-	return in || c.stranger != nil
+	c.homeless = !in && c.stranger == nil
 }
 
 // letGo drops a batch that is done.

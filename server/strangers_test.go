@@ -233,6 +233,7 @@ func TestHeldAnswersHoldUpNobodyElse(t *testing.T) {
 	require.NoError(t, d.shutdown())
 	flood.hears("-WRONGPASS no\r\n")
 	require.EqualValues(t, 2, ran.Load())
+	require.Zero(t, d.Stats().Strangers)
 }
 
 // Its wait is as long as it should be.
