@@ -224,8 +224,8 @@ func (d *Directory) verifyOpaque(secret string) (*Principal, error) {
 	d.mu.RLock()
 	m := d.apps[t.App]
 	d.mu.RUnlock()
-	if m == nil {
-		return nil, ErrWrongPass // it was dropped this very moment
+	if m == nil || t.revoked.Load() {
+		return nil, ErrWrongPass // it was dropped this very moment, and may be there anew
 	}
 	return &Principal{App: m.app, Token: proven}, nil
 }

@@ -19,6 +19,7 @@ var useOf = map[string]string{
 	"bytes":           "max-bytes",
 	"ephemeral-keys":  "ephemeral-max-keys",
 	"ephemeral-bytes": "ephemeral-max-bytes",
+	"connections":     "max-connections",
 }
 
 // usedPart is how much of a limit is used, or nil where there is no limit or it
