@@ -38,7 +38,7 @@ func TestCompletion(t *testing.T) {
 		{"app info acme/shop _", nil, completeSpace},
 		{"app create _", []string{"acme/", "globex/"}, completeNoSpace},
 		{"app set acme/shop max-", []string{"max-connections=\t0 to 1000000, 0 is no limit", "max-keys=\t1 to 1000000000000", "max-bytes=\t0 and more bytes, 0 is no limit"}, completeNoSpace},
-		{"app set acme/shop max-keys=1 max-", []string{"max-bytes=\t0 and more bytes, 0 is no limit"}, completeNoSpace},
+		{"app set acme/shop max-keys=1 max-", []string{"max-connections=\t0 to 1000000, 0 is no limit", "max-bytes=\t0 and more bytes, 0 is no limit"}, completeNoSpace},
 		{"app drop g", []string{"globex/shop\t2 tokens"}, completeSpace},
 		{"tenant drop _", []string{"acme", "globex"}, completeSpace},
 		{"tenant list _", nil, completeSpace},
