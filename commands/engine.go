@@ -180,6 +180,16 @@ func (e *Engine) Wait(ctx context.Context, s storage.Seq) error {
 	return e.store.Wait(ctx, s)
 }
 
+// Settled tells whether Wait would return nil at once, without waiting for
+// anything.
+func (e *Engine) Settled(s storage.Seq) bool {
+	if s == 0 {
+		return true
+	}
+	store, ok := e.store.(storage.Settler)
+	return ok && store.Settled(s)
+}
+
 // Fail replaces the replies of the n commands of the session's last Do by the
 // error that Wait returned, those excepted that wanted no reply. The caller
 // passes the Writer rewound to where those replies began.

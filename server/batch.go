@@ -26,6 +26,8 @@ type peer interface {
 	// tryDo is do that stops before a command which may have to wait.
 	tryDo(ctx context.Context, batch []commands.Request, out *resp.Writer) (n int, seq storage.Seq, waits bool)
 	wait(ctx context.Context, seq storage.Seq) error
+	// settled tells whether wait would return nil at once.
+	settled(seq storage.Seq) bool
 	fail(n int, err error, out *resp.Writer)
 	signedIn() bool
 	hold() time.Duration // how long the replies of the last batch have to wait
@@ -50,6 +52,7 @@ func (p enginePeer) waitTurn(ctx context.Context, batch []commands.Request) {
 	p.engine.WaitTurn(ctx, p.session, batch)
 }
 func (p enginePeer) wait(ctx context.Context, seq storage.Seq) error { return p.engine.Wait(ctx, seq) }
+func (p enginePeer) settled(seq storage.Seq) bool                    { return p.engine.Settled(seq) }
 func (p enginePeer) fail(n int, err error, out *resp.Writer)         { p.engine.Fail(p.session, n, err, out) }
 func (p enginePeer) signedIn() bool                                  { return p.session.SignedIn() }
 func (p enginePeer) hold() time.Duration                             { return p.session.Hold() }

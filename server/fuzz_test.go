@@ -259,6 +259,7 @@ func (p *recorder) do(_ context.Context, batch []commands.Request, _ *resp.Write
 }
 
 func (p *recorder) wait(context.Context, storage.Seq) error      { return nil }
+func (p *recorder) settled(storage.Seq) bool                     { return true }
 func (p *recorder) fail(int, error, *resp.Writer)                {}
 func (p *recorder) signedIn() bool                               { return p.signed }
 func (p *recorder) hold() time.Duration                          { return 0 }

@@ -152,6 +152,7 @@ func (p *fakePeer) wait(_ context.Context, s storage.Seq) error {
 	}
 	return p.waitErr
 }
+func (p *fakePeer) settled(storage.Seq) bool { return false }
 func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
 	for range n {
 		out.Error("MISCONF " + err.Error())

@@ -3,17 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/cubbykv/cubby/storage"
 )
 
 // tickEvery is how often a loop looks for connections that are idle or do not
@@ -27,6 +23,9 @@ const (
 	// yieldEvery is how long a busy loop keeps its processor from others: it
 	// never parks, and the scheduler would only stop it after 10 ms.
 	yieldEvery = 100 * time.Microsecond
+	// yieldSeldom is for loops that leave a processor to the others anyway. Each
+	// yield wakes up a thread there, to find that there is nothing to do.
+	yieldSeldom = 10 * yieldEvery
 )
 
 // loop serves many connections from one goroutine: it runs what has arrived on
@@ -38,10 +37,9 @@ const (
 // run elsewhere and comes back as a task.
 type loop struct {
 	server *Server
-	fd     int             // of the epoll instance
-	parker syscall.RawConn // parks the goroutine until fd is ready
-	file   *os.File        // owns fd
-	waker  int             // an eventfd among the events
+	fd     int // of the epoll instance
+	parker parker
+	waker  int // an eventfd among the events
 	events [256]unix.EpollEvent
 
 	conns    map[int]*loopConn // by file descriptor
@@ -50,9 +48,12 @@ type loop struct {
 	telling  []*loopConn       // have only messages to send, and wait for their turn
 	answered []*loopConn       // have replies to send
 	ticker   *time.Timer
+	procs    int // how many goroutines can run at once
+	yields   time.Duration
 	now      time.Time // of this turn
 	yielded  time.Time
 	away     int   // connections whose batch a goroutine runs
+	waits    waits // with Options.SlowWaits
 	read     int64 // bytes of this turn
 	written  int64
 	ended    bool
@@ -74,6 +75,13 @@ func startLoops(s *Server, n int) ([]*loop, error) {
 			}
 			return nil, fmt.Errorf("server: event loop: %w", err)
 		}
+		l.procs, l.yields = runtime.GOMAXPROCS(0), yieldEvery
+		if n < l.procs {
+			l.yields = yieldSeldom
+		}
+		if s.options().SlowWaits {
+			l.startWaiting()
+		}
 		loops = append(loops, l)
 		go l.run()
 	}
@@ -86,19 +94,13 @@ func newLoop(s *Server) (*loop, error) {
 	if l.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}
-	// A non-blocking descriptor of a File is watched by Go's own poller: an idle
-	// loop is a parked goroutine then, and not a thread in a system call that
-	// keeps a processor from the others.
-	if err = unix.SetNonblock(l.fd, true); err != nil {
+	if l.parker, err = newParker(l.fd); err != nil {
 		_ = unix.Close(l.fd)
 		return nil, err
 	}
-	l.file = os.NewFile(uintptr(l.fd), "epoll")
-	if l.parker, err = l.file.SyscallConn(); err == nil {
-		l.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	}
-	if err != nil {
-		_ = l.file.Close()
+	if l.waker, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		l.parker.close()
+		_ = unix.Close(l.fd)
 		return nil, err
 	}
 	if err = l.watch(l.waker, unix.EPOLLIN); err != nil {
@@ -109,7 +111,8 @@ func newLoop(s *Server) (*loop, error) {
 }
 
 func (l *loop) close() {
-	_ = l.file.Close()
+	l.parker.close()
+	_ = unix.Close(l.fd)
 	_ = unix.Close(l.waker)
 }
 
@@ -136,12 +139,13 @@ func (l *loop) stop() { l.post(func() { l.ended = true }) }
 
 func (l *loop) run() {
 	defer l.close()
+	defer l.stopWaiting()
 	tick := time.AfterFunc(tickEvery, func() { l.post(l.tick) })
 	defer tick.Stop()
 	l.ticker = tick
 	for !l.ended {
 		l.turn(l.poll())
-		if l.away > 0 || l.now.Sub(l.yielded) >= yieldEvery {
+		if l.away > 0 || l.now.Sub(l.yielded) >= l.yields {
 			l.yielded = l.now
 			runtime.Gosched()
 		}
@@ -212,14 +216,11 @@ func (l *loop) poll() (n int) {
 	// A busy loop waits in the system call, which is cheaper than to be parked
 	// and woken up. That keeps a processor from other goroutines, so one that
 	// has sent some off, or has nothing to do for a while, is parked.
-	if l.away == 0 {
+	if l.away == 0 && (len(l.waits.under) == 0 || l.procs > 1) {
 		n = epollWait(l.fd, l.events[:], shortWait)
 	}
 	if n == 0 {
-		_ = l.parker.Read(func(uintptr) bool { // the File is open as long as the loop runs
-			n = l.ready()
-			return n > 0
-		})
+		n = l.parker.park(l.ready)
 	}
 	l.mu.Lock()
 	l.asleep = false
@@ -264,21 +265,27 @@ func (l *loop) happened(ev *unix.EpollEvent) {
 // settle sends the replies of this turn. Those that depend on nothing in the
 // store do not wait for it.
 func (l *loop) settle() {
-	var newest storage.Seq
-	var last *loopConn
+	slow := l.waits.asked != nil
+	depend := l.answered[:0]
 	for _, c := range l.answered {
-		if c.seq == 0 {
+		if c.seq == 0 || slow && c.peer.settled(c.seq) {
 			c.flush()
-		} else if c.seq > newest {
-			newest, last = c.seq, c
+		} else {
+			depend = append(depend, c)
 		}
 	}
-	if newest > 0 {
-		err := last.peer.wait(context.Background(), newest)
-		for _, c := range l.answered {
-			if c.seq == 0 {
-				continue
-			}
+	switch {
+	case len(depend) == 0:
+	case slow && l.waits.apart(len(depend), len(l.conns)):
+		l.hold(depend)
+	default:
+		last := newest(depend)
+		err := last.peer.wait(context.Background(), last.seq)
+		if slow {
+			l.yielded = time.Now() // others could have the processor meanwhile
+			l.waits.took(l.yielded.Sub(l.now))
+		}
+		for _, c := range depend {
 			if err != nil {
 				c.vouch()
 			}

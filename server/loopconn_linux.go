@@ -390,7 +390,7 @@ func (c *loopConn) tick() {
 			c.log.warn("closing a connection that does not take its replies", "left", c.out.Len()-c.sent)
 			c.close()
 		}
-	case c.away || c.leaving || len(c.todo) > 0:
+	case c.away || c.replying || c.leaving || len(c.todo) > 0:
 	case o.Timeout > 0 && idle >= o.Timeout && !c.peer.subscribed(): // who listens need not speak
 		c.log.debug("closing an idle connection", "idle", idle)
 		c.close()

@@ -45,6 +45,10 @@ type Options struct {
 	// do not serve, TLS and systems other than Linux, is redcon's. It cannot
 	// change while the server runs.
 	EventLoops int
+	// SlowWaits says that the store's Wait takes long, an fsync (appendfsync
+	// always). A loop then goes on with the connections whose replies depend on
+	// nothing that is under way. It cannot change while the server runs.
+	SlowWaits bool
 	// Timeout closes a connection that sent nothing for so long (timeout); 0
 	// is never.
 	Timeout time.Duration

@@ -61,6 +61,13 @@ type Observed interface {
 	Observe(told func(event string, took time.Duration))
 }
 
+// Settler is a Store that knows what Wait would say.
+type Settler interface {
+	// Settled tells whether Wait would return nil at once. It never waits for a
+	// disk.
+	Settled(seq Seq) bool
+}
+
 // Compactor writes what has changed into the form that loads fastest.
 type Compactor interface {
 	// Compact returns when every change made before the call is in it. Errors:

@@ -260,6 +260,7 @@ func (p *process) serverOptions(e *commands.Engine) server.Options {
 		Engine:     e,
 		Log:        p.log,
 		EventLoops: eventLoops(p.config),
+		SlowWaits:  p.config.AppendFsync == config.FsyncAlways,
 		// Nobody chose a generated password, and whoever may act without
 		// one must be on this machine.
 		PasswordSet: func() bool { return p.passwordSet.Load() && p.anonymous == nil },

@@ -49,6 +49,7 @@ type journal struct {
 	backlog  atomic.Int64  // len(pending)
 	written  atomic.Uint64 // newest sequence that the system has
 	durable  atomic.Uint64 // newest sequence that was fsynced
+	crowded  atomic.Bool   // somebody has waited for a leader
 	failed   atomic.Bool   // err is set
 	final    atomic.Bool   // until a restart
 	epoch    atomic.Uint64 // high bits of a ticket
@@ -134,6 +135,12 @@ func (j *journal) wait(ctx context.Context, ticket uint64) error {
 	return j.checkLost(seq)
 }
 
+// settled tells whether wait would return nil at once.
+func (j *journal) settled(ticket uint64) bool {
+	seq, err := j.number(ticket)
+	return err == nil && seq <= j.promised() && j.checkLost(seq) == nil
+}
+
 // join makes the caller the leader, or waits until the present one has moved
 // the journal on. The caller looks again after both.
 func (j *journal) join(ctx context.Context, seq uint64) (lead bool, err error) {
@@ -163,6 +170,7 @@ func (j *journal) refusal() error {
 
 // follow waits for the next move. Callers hold mu, which it gives back.
 func (j *journal) follow(ctx context.Context) error {
+	j.crowded.Store(true)
 	if j.moved == nil {
 		j.moved = make(chan struct{})
 	}
@@ -188,7 +196,9 @@ func (j *journal) wake() {
 // records go into a new segment, whatever the size of the present one, and it is
 // an error if that cannot be made.
 func (j *journal) lead(rotate bool) error {
-	runtime.Gosched() // who is about to append gets carried along: fewer, larger writes
+	if j.crowded.Swap(false) {
+		runtime.Gosched() // who is about to append gets carried along: fewer, larger writes
+	}
 	j.mu.Lock()
 	batch, first, last := j.pending, j.first, j.last
 	j.pending, j.spare = j.spare[:0], nil

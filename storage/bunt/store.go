@@ -81,7 +81,10 @@ type Store struct {
 	work sync.WaitGroup
 }
 
-var _ storage.Store = (*Store)(nil)
+var (
+	_ storage.Store   = (*Store)(nil)
+	_ storage.Settler = (*Store)(nil)
+)
 
 // Open returns a store on Options.Dir, or in memory without one. Errors:
 // storage.ErrLocked, storage.ErrDamaged, and those of the system, which name
@@ -227,6 +230,17 @@ func (s *Store) Wait(ctx context.Context, seq storage.Seq) error {
 		return nil
 	}
 	return s.journal.wait(ctx, uint64(seq))
+}
+
+// Settled is storage.Settler.
+func (s *Store) Settled(seq storage.Seq) bool {
+	switch {
+	case s.closed.Load():
+		return false
+	case seq == 0 || s.journal == nil:
+		return true
+	}
+	return s.journal.settled(uint64(seq))
 }
 
 // Sync makes every write that Update has returned from durable, whatever the
