@@ -280,10 +280,11 @@ func (l *loop) settle() {
 		l.hold(depend)
 	default:
 		last := newest(depend)
+		began := time.Now()
 		err := last.peer.wait(context.Background(), last.seq)
 		if slow {
 			l.yielded = time.Now() // others could have the processor meanwhile
-			l.waits.took(l.yielded.Sub(l.now))
+			l.waits.took(l.yielded.Sub(began))
 		}
 		for _, c := range depend {
 			if err != nil {

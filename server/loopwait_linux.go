@@ -21,8 +21,8 @@ type waits struct {
 	asked chan slowWait // nil without SlowWaits
 	ended chan struct{}
 	usual time.Duration // of the last waits, more or less
-	under []*loopConn // hold replies until the wait that is under way is over
-	held  []*loopConn // hold replies for the next
+	under []*loopConn   // hold replies until the wait that is under way is over
+	held  []*loopConn   // hold replies for the next
 }
 
 // slowDisk is how long waits take, usually, for a goroutine to be worth while.

@@ -180,6 +180,8 @@ func (b *backup) snapshot(ctx context.Context, f snapshotFile) error {
 // manifest of what is in it.
 func (b *backup) journal(ctx context.Context, segments []segment, cut uint64, at int64) error {
 	m := manifest{durable: cut}
+	var end uint64 // the last record so far
+	var ends string
 	for _, seg := range segments {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -194,9 +196,10 @@ func (b *backup) journal(ctx context.Context, segments []segment, cut uint64, at
 		if m.newest > 0 && tornHeader(content) {
 			break // it was being created, offline
 		}
-		if content, err = upTo(seg, content, cut); err != nil {
+		if content, end, err = upTo(seg, content, cut); err != nil {
 			return err
 		}
+		ends = seg.path
 		if m.oldest == 0 {
 			m.oldest = seg.first
 		}
@@ -206,31 +209,37 @@ func (b *backup) journal(ctx context.Context, segments []segment, cut uint64, at
 		}
 		b.step(int64(len(content)))
 	}
+	if end < cut && ends != "" {
+		return &storage.DamageError{File: ends, Reason: fmt.Sprintf("it ends at record %d, but record %d was written", end, cut)}
+	}
 	if err := b.file(manifestName, m.encode()); err != nil {
 		return err
 	}
 	return b.end(at)
 }
 
-// upTo returns the part of a segment up to a record.
-func upTo(seg segment, b []byte, cut uint64) ([]byte, error) {
+// upTo returns the part of a segment up to a record, and its last record.
+func upTo(seg segment, b []byte, cut uint64) (part []byte, last uint64, err error) {
 	info, err := decodeSegmentHeader(seg.path, b)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	last, off := info.first-1, segmentHeader
 	for off < len(b) && last < cut {
 		rec, n, err := decodeRecord(b[off:], info.salt)
+		if err != nil && blankEnd(b[off:]) {
+			break // written ahead, when the last process was killed
+		}
 		if err == nil && rec.seq != last+1 {
 			err = fmt.Errorf("record %d follows record %d", rec.seq, last)
 		}
 		if err != nil {
-			return nil, &storage.DamageError{File: seg.path, Offset: int64(off), Reason: err.Error()}
+			return nil, 0, &storage.DamageError{File: seg.path, Offset: int64(off), Reason: err.Error()}
 		}
 		last = rec.seq
 		off += n
 	}
-	return b[:off], nil
+	return b[:off], last, nil
 }
 
 func (b *backup) file(name string, content []byte) error {

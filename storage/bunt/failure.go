@@ -183,7 +183,7 @@ func (j *journal) reopen(next segmentInfo) error {
 		err = rerr
 	}
 	if err == nil {
-		err = j.file.Truncate(j.good)
+		err = j.truncate(j.good)
 	}
 	if err == nil {
 		err = j.nextSegment(next)

@@ -246,7 +246,8 @@ func TestSnapshotNameIsNotDurable(t *testing.T) {
 // A rotation whose new segment cannot be opened is put off.
 func TestNoFileForTheNextSegment(t *testing.T) {
 	s, d := onDisk(t, SyncAlways)
-	s.journal.rotateAt, s.journal.segmentBytes = 1, 100
+	s.journal.rotateAt.Store(1)
+	s.journal.segmentBytes = 100
 	set(t, s, notes, "a", "1")
 	d.fault = failing("create", segmentSuffix, syscall.EMFILE)
 	set(t, s, notes, "b", "1")

@@ -84,8 +84,14 @@ func (c *cutter) content(n *node) []byte {
 		old.data, old.cutOff = n.cutOff, nil
 		return c.content(&old)
 	}
-	sizes := append([]int{len(n.synced), len(n.data)}, n.marks...)
+	sizes, ends := []int{len(n.synced), len(n.data)}, []int{len(n.data)}
+	for _, m := range n.marks {
+		sizes, ends = append(sizes, m.size), append(ends, m.from, m.upTo)
+	}
 	size := sizes[c.rnd.IntN(len(sizes))]
+	if other := sizes[c.rnd.IntN(len(sizes))]; other > size && c.rnd.IntN(4) == 0 {
+		size += c.rnd.IntN(other - size)
+	}
 	switch c.mood {
 	case 0:
 		size = len(n.synced)
@@ -104,7 +110,7 @@ func (c *cutter) content(n *node) []byte {
 		}
 		to := min(from+unit, size, len(n.data))
 		if c.rnd.IntN(2) == 0 { // an older version of the page
-			to = min(to, max(sizes[c.rnd.IntN(len(sizes))], from))
+			to = min(to, max(ends[c.rnd.IntN(len(ends))], from))
 		}
 		if to > from {
 			clear(out[from:min(from+unit, size)])

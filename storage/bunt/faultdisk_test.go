@@ -1,6 +1,7 @@
 package bunt
 
 import (
+	"bytes"
 	"io"
 	iofs "io/fs"
 	"maps"
@@ -17,7 +18,9 @@ import (
 // disk is a fileSystem in memory that knows what would survive a power cut:
 //
 //   - Of a file, what its last fsync saw. Of what was written since, any sectors
-//     may have reached the disk, and of a sector any older version.
+//     may have reached the disk, and of a sector any older version. Its size is
+//     that of then, or any that it had since, or one between: bytes that were
+//     never written are zeros.
 //   - Of a file that was cut off since, perhaps what it was before.
 //   - Of a directory, what its last fsync saw, and any of the changes since, each
 //     whole.
@@ -39,12 +42,19 @@ type disk struct {
 // node is a file or, with names, a directory.
 type node struct {
 	data, synced []byte
-	marks        []int        // sizes after the writes since the last fsync
+	marks        []mark       // the changes since the last fsync
 	cutOff       []byte       // what it was before a Truncate that was not fsynced
 	stale        map[int]bool // pages that a failed fsync left dirty: taken for clean
 
 	names, kept map[string]*node // now, and at the last fsync
 	pending     []*dirChange     // between the two
+}
+
+// mark is a change of a file's bytes.
+type mark struct {
+	from int // the first that was changed
+	upTo int // where content ended, zeros written ahead left out
+	size int // of the file
 }
 
 // dirChange adds a name, or removes one, or both.
@@ -132,7 +142,7 @@ func (d *disk) OpenFile(name string, flag int) (file, error) {
 		n = &node{}
 		dir.change(&dirChange{add: filepath.Base(name), to: n})
 	case flag&os.O_TRUNC != 0:
-		n.data, n.marks, n.stale = nil, append(n.marks, 0), nil
+		n.data, n.marks, n.stale = nil, append(n.marks, mark{}), nil
 	}
 	return &diskFile{disk: d, node: n, name: name}, nil
 }
@@ -250,43 +260,57 @@ func (f *diskFile) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write appends. When it fails, a part of the bytes may be there.
-func (f *diskFile) Write(b []byte) (n int, err error) {
-	d := f.disk
+// Write appends.
+func (f *diskFile) Write(b []byte) (int, error) { return f.WriteAt(b, -1) }
+
+// WriteAt replaces zeros, repeats what is there, or makes the file longer.
+// When it fails, a part of the bytes may be there. A negative offset is the
+// file's end.
+func (f *diskFile) WriteAt(b []byte, at int64) (n int, err error) {
+	d, file := f.disk, f.node
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	off := int(at)
+	if at < 0 {
+		off = len(file.data)
+	}
 	dead := d.dead
 	n = len(b)
 	if err = d.begin("write", f.name); err != nil {
 		n = d.rnd.IntN(n + 1)
-	} else if d.space >= 0 && int64(n) > d.space {
-		n, err = int(d.space), pathErr("write", f.name, syscall.ENOSPC)
+	}
+	if longer := off + n - len(file.data); err == nil && d.space >= 0 && int64(max(0, longer)) > d.space {
+		n, err = n-longer+int(d.space), pathErr("write", f.name, syscall.ENOSPC)
 	}
 	if dead {
 		return 0, err
 	}
 	if d.space >= 0 {
-		d.space -= min(d.space, int64(n))
+		d.space -= int64(max(0, off+n-len(file.data)))
+		d.space = max(0, d.space)
 	}
-	f.node.dirty(len(f.node.data), len(f.node.data)+n)
-	f.node.data = append(f.node.data[:len(f.node.data):len(f.node.data)], b[:n]...)
-	f.node.marks = append(f.node.marks, len(f.node.data))
+	file.dirty(off, off+n)
+	data := slices.Grow(slices.Clone(file.data), n)
+	if off > len(data) {
+		panic("a hole is left in a file")
+	}
+	for i, c := range b[:n] {
+		switch {
+		case off+i == len(data):
+			data = append(data, c)
+		case data[off+i] == 0 || data[off+i] == c:
+			data[off+i] = c
+		default:
+			panic("bytes of the journal are changed in place")
+		}
+	}
+	file.data = data
+	content := off + n
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		content = off // zeros written ahead look like zeros that were not written
+	}
+	file.marks = append(file.marks, mark{off, content, len(data)})
 	return n, err
-}
-
-// WriteAt repeats what is there.
-func (f *diskFile) WriteAt(b []byte, off int64) (int, error) {
-	f.disk.mu.Lock()
-	defer f.disk.mu.Unlock()
-	if err := f.disk.begin("writeat", f.name); err != nil {
-		return 0, err
-	}
-	if string(b) != string(f.node.data[off:int(off)+len(b)]) {
-		panic("bytes of the journal are changed in place")
-	}
-	f.node.dirty(int(off), int(off)+len(b))
-	f.node.marks = append(f.node.marks, len(f.node.data))
-	return len(b), nil
 }
 
 func (f *diskFile) Sync() error {
@@ -315,7 +339,7 @@ func (f *diskFile) Truncate(size int64) error {
 	f.node.dirty(int(size), len(f.node.data))
 	f.node.cutOff = f.node.data
 	f.node.data = f.node.data[:size:size]
-	f.node.marks = append(f.node.marks, int(size))
+	f.node.marks = append(f.node.marks, mark{int(size), int(size), int(size)})
 	return nil
 }
 
@@ -353,8 +377,8 @@ func (n *node) dirty(from, to int) {
 // forget is what a failed fsync does.
 func (n *node) forget() {
 	from := len(n.synced)
-	for _, size := range n.marks {
-		from = min(from, size)
+	for _, m := range n.marks {
+		from = min(from, m.from, m.size)
 	}
 	if n.stale == nil {
 		n.stale = map[int]bool{}

@@ -16,7 +16,8 @@ import (
 type file interface {
 	io.Reader
 	io.Writer
-	io.WriterAt // of files opened with patchFlags
+	io.WriterAt
+	// Sync makes the file's bytes durable, and its size.
 	Sync() error
 	Truncate(size int64) error
 	Close() error
@@ -36,9 +37,8 @@ type fileSystem interface {
 }
 
 const (
-	createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+	createFlags = os.O_CREATE | os.O_EXCL | os.O_WRONLY
 	readFlags   = os.O_RDONLY
-	appendFlags = os.O_WRONLY | os.O_APPEND
 	patchFlags  = os.O_WRONLY
 )
 
@@ -50,7 +50,7 @@ func (systemFS) OpenFile(name string, flag int) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return &systemFile{f}, nil
 }
 
 func (systemFS) ReadDir(name string) ([]os.DirEntry, error) { return os.ReadDir(name) }

@@ -56,12 +56,14 @@ type journal struct {
 	lastSync atomic.Int64  // Unix ms of the newest fsync
 
 	// fileMu keeps an fsync in the background off a file that is being replaced.
-	// What is below changes only in the leader's hands, and file under fileMu.
+	// What is below changes only in the leader's hands, and file under fileMu and
+	// ahead.mu.
 	fileMu   sync.Mutex
 	file     file
-	size     int64
-	good     int64  // size before the last write
-	rotateAt int64  // size at which the next segment begins
+	size     int64        // of the records and the header
+	good     int64        // size before the last write
+	rotateAt atomic.Int64 // size at which the next segment begins
+	ahead    prefill
 	litter   string // a segment that could not be created and may be there in part
 }
 
@@ -302,6 +304,7 @@ func (j *journal) run(stop <-chan struct{}) {
 
 // tick does what is due each second. Errors were logged where they happened.
 func (j *journal) tick() {
+	j.ahead.off.Store(false)
 	err := j.wait(context.Background(), j.newest())
 	if j.mode != SyncNo || err != nil {
 		_ = j.syncFile(j.written.Load()) // also what was answered before the disk was full
@@ -314,6 +317,9 @@ func (j *journal) close() error {
 	// What was answered before the disk was full has to be durable as well.
 	if serr := j.syncFile(j.written.Load()); err == nil {
 		err = serr
+	}
+	if err == nil {
+		err = j.finish()
 	}
 	if err == nil {
 		if merr := j.writeManifest(j.segments[0].first); merr != nil {

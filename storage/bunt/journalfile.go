@@ -2,6 +2,7 @@ package bunt
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -15,13 +16,13 @@ import (
 // the batch is written all the same.
 func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err error) {
 	j.good = j.size
-	if j.size > segmentHeader && (rotate || len(batch) > 0 && j.size >= j.rotateAt) {
+	if j.size > segmentHeader && (rotate || len(batch) > 0 && j.size >= j.rotateAt.Load()) {
 		err = j.nextSegment(segmentInfo{first: first, follows: first - 1, version: j.version.Load(), salt: j.salt})
 		switch {
 		case errors.Is(err, errNotCreated):
 			// Too many open files, say. The present segment will do.
 			held = err
-			j.rotateAt = j.size + j.segmentBytes
+			j.rotateAt.Store(j.size + j.segmentBytes)
 			j.log.Warn("journal: the present segment grows on", "error", held)
 		case err != nil:
 			return nil, err
@@ -34,7 +35,7 @@ func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err erro
 	}
 	j.good = j.size // of the new segment, if there is one
 	began := j.observer.begin()
-	n, err := j.file.Write(batch)
+	n, err := j.writeAt(batch, j.size)
 	j.observer.end(storage.TookJournalWrite, began)
 	j.size += int64(n)
 	return held, err
@@ -44,7 +45,7 @@ func (j *journal) write(batch []byte, first uint64, rotate bool) (held, err erro
 // told that it succeeded, so a restart should not bring it back. It tells
 // whether the journal can go on once the disk has space again.
 func (j *journal) retract(err error) (heals bool) {
-	if terr := j.file.Truncate(j.good); terr != nil {
+	if terr := j.truncate(j.good); terr != nil {
 		j.log.Error("journal: a failed write could not be taken back", "error", terr)
 		return false
 	}
@@ -66,6 +67,9 @@ func (j *journal) nextSegment(info segmentInfo) error {
 	if j.final.Load() {
 		return j.failure()
 	}
+	j.ahead.mu.Lock()
+	defer j.ahead.mu.Unlock()
+	j.trim()
 	if err := j.file.Sync(); err != nil {
 		return &syncError{err}
 	}
@@ -77,7 +81,8 @@ func (j *journal) nextSegment(info segmentInfo) error {
 		return err
 	}
 	_ = j.file.Close() // it is durable: nothing is lost by an error here
-	j.file, j.size, j.good, j.rotateAt = f, seg.size, seg.size, j.segmentBytes
+	j.begin(f, seg.size)
+	j.rotateAt.Store(j.segmentBytes)
 	j.mu.Lock()
 	j.segments = append(j.segments, seg)
 	j.durable.Store(j.written.Load())
@@ -116,6 +121,23 @@ func (j *journal) syncFile(seq uint64) error {
 	j.durable.Store(max(target, j.durable.Load()))
 	j.wake()
 	j.mu.Unlock()
+	return nil
+}
+
+// finish cuts the zeros ahead of the records off, at an orderly end. Errors:
+// storage.ErrWriteFailed.
+func (j *journal) finish() error {
+	j.fileMu.Lock()
+	defer j.fileMu.Unlock()
+	j.ahead.mu.Lock()
+	defer j.ahead.mu.Unlock()
+	if j.ahead.filled.Load() <= j.size {
+		return nil
+	}
+	j.trim()
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("%w: %w", storage.ErrWriteFailed, &syncError{err})
+	}
 	return nil
 }
 

@@ -58,11 +58,11 @@ func TestPowerCuts(t *testing.T) {
 }
 
 // tally says what a test has gone through.
-type tally struct{ cuts, kills, closes, inside, acked, full, healed, final int }
+type tally struct{ cuts, kills, closes, inside, acked, full, healed, final, filled int }
 
 func (a *tally) add(b tally) {
 	a.cuts, a.kills, a.closes, a.inside = a.cuts+b.cuts, a.kills+b.kills, a.closes+b.closes, a.inside+b.inside
-	a.acked, a.full, a.healed, a.final = a.acked+b.acked, a.full+b.full, a.healed+b.healed, a.final+b.final
+	a.acked, a.full, a.healed, a.final, a.filled = a.acked+b.acked, a.full+b.full, a.healed+b.healed, a.final+b.final, a.filled+b.filled
 }
 
 // crashRun is one directory through many lives of a store.
@@ -116,6 +116,8 @@ func (c *crashRun) open(oldest, newest uint64) {
 	s, err := Open(c.opts)
 	require.NoError(c.t, err, c.where())
 	c.s = s
+	s.journal.ahead.piece = int64(1 + c.rnd.IntN(3000))
+	s.journal.ahead.most = int64(1 + c.rnd.IntN(20_000))
 	found := make(map[storage.ID]state)
 	for _, id := range crashSpaces {
 		found[id] = c.read(id)

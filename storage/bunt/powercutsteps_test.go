@@ -44,9 +44,11 @@ func (c *crashRun) step() {
 	switch n := c.rnd.IntN(100); {
 	case n < 60:
 		c.update()
-	case n < 63:
+	case n < 61:
 		c.drop()
-	case n < 72:
+	case n < 64:
+		c.fill()
+	case n < 73:
 		c.note("tick")
 		c.s.journal.tick()
 	case n < 75:
@@ -101,7 +103,20 @@ func (c *crashRun) step() {
 	}
 }
 
+// fill does what the goroutine that writes zeros ahead does.
+func (c *crashRun) fill() {
+	c.s.journal.fill()
+	ahead := c.s.journal.ahead.filled.Load() - c.s.journal.ahead.used.Load()
+	c.note("%d zeros ahead", ahead)
+	if ahead > 0 {
+		c.tally.filled++
+	}
+}
+
 func (c *crashRun) update() {
+	if c.opts.Sync == SyncAlways && c.rnd.IntN(4) == 0 {
+		c.fill()
+	}
 	id := crashSpaces[c.rnd.IntN(len(crashSpaces))]
 	ns, err := c.s.Namespace(c.t.Context(), storage.Durable, id)
 	if err != nil {

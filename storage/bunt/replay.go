@@ -58,8 +58,11 @@ func (s *Store) openJournal() error {
 	j := &journal{
 		observer: &s.observer, fs: s.fs, dir: dir, mode: s.opts.Sync, segmentBytes: s.opts.SegmentBytes, salt: r.salt,
 		log: s.log, clock: s.clock, version: &s.version, rotated: s.compactSoon,
-		broken: s.mendSoon, last: r.last, segments: kept, rotateAt: s.opts.SegmentBytes,
+		broken: s.mendSoon, last: r.last, segments: kept,
 	}
+	j.rotateAt.Store(s.opts.SegmentBytes)
+	j.ahead.soon = make(chan struct{}, 1)
+	j.ahead.most, j.ahead.piece = fillAhead, fillPiece
 	j.epoch.Store(firstEpoch)
 	if len(kept) == 0 {
 		j.salt = rand.Uint32()
@@ -67,13 +70,14 @@ func (s *Store) openJournal() error {
 		if err != nil {
 			return err
 		}
-		j.file, j.size, j.segments = f, seg.size, []segment{seg}
+		j.begin(f, seg.size)
+		j.segments = []segment{seg}
 	} else {
 		tail := kept[len(kept)-1]
 		if err := r.rewriteTail(tail); err != nil {
 			return err
 		}
-		f, err := s.fs.OpenFile(tail.path, appendFlags)
+		f, err := s.fs.OpenFile(tail.path, patchFlags)
 		if err != nil {
 			return err
 		}
@@ -85,7 +89,7 @@ func (s *Store) openJournal() error {
 			f.Close()
 			return err
 		}
-		j.file, j.size = f, tail.size
+		j.begin(f, tail.size)
 	}
 	j.written.Store(r.last)
 	j.durable.Store(r.last)

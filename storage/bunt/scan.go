@@ -89,6 +89,9 @@ func scanSegment(fs fileSystem, seg segment, done *atomic.Int64) *segmentScan {
 	shared := &tailSegment{path: seg.path, salt: s.info.salt, size: seg.size}
 	for s.end < seg.size {
 		n, err := s.record(r, shared)
+		if errors.Is(err, errBlank) {
+			break
+		}
 		if err != nil {
 			s.err = err
 			break
@@ -99,9 +102,23 @@ func scanSegment(fs fileSystem, seg segment, done *atomic.Int64) *segmentScan {
 	return s
 }
 
-// record reads the record at s.end and returns its size.
+// record reads the record at s.end and returns its size. Errors: errBlank when
+// there is nothing but zeros.
 func (s *segmentScan) record(r *bufio.Reader, shared *tailSegment) (int, error) {
-	b, err := r.Peek(recordHeader)
+	b, err := r.Peek(8)
+	if blank(b) {
+		rest, err := blankRest(r)
+		switch {
+		case err != nil:
+			return 0, err
+		case rest:
+			return 0, errBlank
+		}
+		return 0, errChecksum
+	}
+	if err == nil {
+		b, err = r.Peek(recordHeader)
+	}
 	if err != nil {
 		return 0, shortRead(err)
 	}
@@ -147,6 +164,8 @@ func (s *segmentScan) record(r *bufio.Reader, shared *tailSegment) (int, error) 
 	}
 	return n, err
 }
+
+var errBlank = errors.New("the rest is zeros")
 
 // shortRead turns the end of a file into the end of a record.
 func shortRead(err error) error {

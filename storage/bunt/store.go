@@ -120,6 +120,7 @@ func Open(opts Options) (*Store, error) {
 	}
 	if s.dir != "" && !opts.manual {
 		s.spawn(func() { s.journal.run(s.stop) })
+		s.spawn(func() { s.journal.filler(s.stop) })
 		s.spawn(s.compactor)
 		s.spawn(s.mender)
 	}

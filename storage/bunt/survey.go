@@ -289,6 +289,9 @@ func (s *survey) readRecords(i int, b []byte, salt uint32, isLast bool) {
 			off += n
 			continue
 		}
+		if err != nil && blankEnd(b[off:]) {
+			return // written ahead; whether records are missing is seen elsewhere
+		}
 		if err == nil {
 			err = fmt.Errorf("record %d follows record %d", rec.seq, s.last)
 		} else if isLast && !errors.Is(err, errMalformed) && s.last >= s.known.durable && mayCut(b, off, s.last, salt) {
