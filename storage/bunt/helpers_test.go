@@ -180,12 +180,12 @@ type faultyFile struct {
 	fs *faultyFS
 }
 
-func (f *faultyFile) Write(b []byte) (int, error) {
+func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 	if f.fs.writes.Load() {
-		n, _ := f.file.Write(b[:len(b)/2])
+		n, _ := f.file.WriteAt(b[:len(b)/2], off)
 		return n, errDisk
 	}
-	return f.file.Write(b)
+	return f.file.WriteAt(b, off)
 }
 
 func (f *faultyFile) Sync() error {
