@@ -52,6 +52,7 @@ type fakePeer struct {
 
 	waiting func(storage.Seq) error // stands for wait, when not nil
 	waitErr error                   // returned by wait
+	durable bool                    // told by settled
 	hang    chan struct{}           // HANG waits for it
 	hanging chan struct{}           // told when HANG has begun
 	ended   chan struct{}           // closed by end
@@ -152,7 +153,7 @@ func (p *fakePeer) wait(_ context.Context, s storage.Seq) error {
 	}
 	return p.waitErr
 }
-func (p *fakePeer) settled(storage.Seq) bool { return false }
+func (p *fakePeer) settled(storage.Seq) bool { return p.durable }
 func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
 	for range n {
 		out.Error("MISCONF " + err.Error())

@@ -161,14 +161,12 @@ func blankRest(r *bufio.Reader) (bool, error) {
 		return false, nil
 	}
 	for {
-		b, err := r.Peek(1)
-		if errors.Is(err, io.EOF) {
+		if _, err := r.Peek(1); errors.Is(err, io.EOF) {
 			return true, nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return false, err
 		}
-		b, _ = r.Peek(r.Buffered())
+		b, _ := r.Peek(r.Buffered())
 		if len(bytes.Trim(b, "\x00")) > 0 {
 			return false, nil
 		}

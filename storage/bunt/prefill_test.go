@@ -32,7 +32,7 @@ func filledJournal(t *testing.T) (dir, path string, states [][]string) {
 	paths := files(t, s.dir, segmentSuffix)
 	require.Len(t, paths, 1)
 	content := s.Stats().JournalBytes
-	require.EqualValues(t, s.journal.size, content)
+	require.Equal(t, s.journal.size, content)
 	require.Len(t, readFile(t, paths[0]), int(content+fillAhead))
 	dir = crash(t, s.dir)
 	require.NoError(t, s.Close())
