@@ -95,7 +95,7 @@ func TestTokens(t *testing.T) {
 
 	rotated := w.ok(at("token", "rotate", id, "--grace", "2h")...)
 	require.Contains(t, rotated.err, "not shown again")
-	require.Regexp(t, `^id\t`+id+`\ntoken\tcub_`+id+`_[A-Za-z0-9]{43}\nold secret ends\t\S+Z\n$`, rotated.out)
+	require.Regexp(t, `^id\t`+id+`\ntoken\tcub_`+id+`_[A-Za-z0-9]{43}\ngrace_ends_at\t\S+Z\n$`, rotated.out)
 	require.NotEqual(t, secretOf(r), secretOf(rotated))
 	require.Regexp(t, id+`\tci\t\S+\t\S+Z\ttrue\tp:\t.*b.example\t\S+Z\n$`, w.ok(at("token", "list", "acme/shop")...).out)
 	require.Contains(t, w.cubby(at("token", "rotate", "nobody")...).err, "no such token 'nobody'")

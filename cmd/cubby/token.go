@@ -107,8 +107,12 @@ without a gap; --grace 0 ends it, and its connections, at once.`,
 			}
 			env.note("Keep the token now, it is not shown again.\n")
 			rows := [][]string{{"id", token.text("id")}, {"token", token.text("token")}}
-			if token.text("grace_ends_at") != "-" {
-				rows = append(rows, []string{"old secret ends", token.text("grace_ends_at")})
+			switch ends := token.get("grace_ends_at"); {
+			case ends == nil:
+			case env.width > 0:
+				rows = append(rows, []string{"old secret ends", showTime(ends) + " UTC"})
+			default:
+				rows = append(rows, []string{"grace_ends_at", token.text("grace_ends_at")})
 			}
 			return env.printPairs(rows)
 		},
