@@ -164,7 +164,7 @@ func serverRows() []directive {
 			Doc: "The least severe messages that are logged."},
 			choice[LogLevel]{func(c *Config) *LogLevel { return &c.LogLevel }, []LogLevel{LogDebug, LogVerbose, LogNotice, LogWarning}}},
 		{Directive{Name: "logfile", Group: "Log", Default: `""`,
-			Doc: "The file that the log is appended to; empty is standard error."},
+			Doc: "The file that the log is appended to; empty is standard error. SIGHUP opens it anew, after a tool has moved it away."},
 			text{func(c *Config) *string { return &c.LogFile }, 0, 4095, true}},
 	}
 }

@@ -122,6 +122,9 @@ with its NAME alone the value is asked for, or read from standard input.`,
 			if err := env.say("changed %s\n", strings.Join(names, " ")); err != nil {
 				return err
 			}
+			if env.watched && slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, "requirepass") }) {
+				env.note("From now on commands need the new password.\n")
+			}
 			if env.watched {
 				env.note("It lasts until the server stops; 'cubby config rewrite' writes it into the server's file.\n")
 			}

@@ -39,6 +39,7 @@ type process struct {
 	server    *server.Server
 	web       *gateway.Gateway // nil without HTTP
 	logLevel  *slog.LevelVar
+	logOutput *logOutput
 	live      *liveConfig
 	tls       tlsconf.Current
 	// passwordSet tells that the operator chose the admin's password.
@@ -49,12 +50,10 @@ type process struct {
 // at the start is one error with what to do about it.
 func (p *process) run(ctx context.Context) (err error) {
 	p.logLevel = levelOf(p.config)
-	log, closer, err := newLogger(p.config, p.logLevel, p.env.err)
-	if err != nil {
+	if p.log, p.logOutput, err = newLogger(p.config, p.logLevel, p.env.err); err != nil {
 		return err
 	}
-	defer func() { _ = closer.Close() }()
-	p.log = log
+	defer func() { _ = p.logOutput.Close() }()
 	p.log.Info("cubby starts", "version", version(), "dir", p.config.Dir, "appendfsync", string(p.config.AppendFsync))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -9,9 +9,12 @@ func (p *process) reload() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.current
+	if c.LogFile != "" {
+		p.reopenLog(c.LogFile)
+	}
 	secure := c.TLS.Port != 0 || c.TLS.HTTPPort != 0
-	if !secure && c.JWTKeysFile == "" {
-		p.log.Info("SIGHUP: there is nothing to reload without tls-port or jwt-keys-file")
+	if !secure && c.JWTKeysFile == "" && c.LogFile == "" {
+		p.log.Info("SIGHUP: there is nothing to reload without tls-port, jwt-keys-file or logfile")
 		return
 	}
 	if secure {
@@ -20,6 +23,14 @@ func (p *process) reload() {
 	if c.JWTKeysFile != "" {
 		p.reloadJWT(c)
 	}
+}
+
+func (p *process) reopenLog(path string) {
+	if err := p.logOutput.use(path); err != nil {
+		p.log.Error("SIGHUP: the log goes on where it went", "error", err)
+		return
+	}
+	p.log.Info("SIGHUP: opened the log anew", "file", path)
 }
 
 func (p *process) reloadJWT(c *config.Config) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -291,4 +292,38 @@ func TestLimitsAreTheConfigurations(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A tool that rotates logs moves the file away and sends SIGHUP.
+func TestLogIsOpenedAnew(t *testing.T) {
+	w := newWorld(t)
+	env, _, errs := w.environment("")
+	cfg := config.Default()
+	cfg.LogFile = "cubby.log"
+	log, out, err := newLogger(cfg, slog.LevelInfo, env.err)
+	require.NoError(t, err)
+	p := &process{env: env, log: log, logOutput: out}
+	p.live = &liveConfig{process: p, current: cfg}
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		return string(text)
+	}
+	log.Info("one")
+	require.NoError(t, os.Rename("cubby.log", "cubby.log.1"))
+	log.Info("two")
+	p.reload()
+	log.Info("three")
+	require.Contains(t, read("cubby.log.1"), "msg=two")
+	require.Contains(t, read("cubby.log"), "msg=three")
+	require.NotContains(t, read("cubby.log"), "msg=two")
+
+	require.NoError(t, os.Rename("cubby.log", "cubby.log.2"))
+	require.NoError(t, os.Mkdir("cubby.log", 0o700))
+	p.reload()
+	log.Info("four")
+	require.Contains(t, read("cubby.log.2"), "the log goes on where it went")
+	require.Contains(t, read("cubby.log.2"), "msg=four")
+	require.NoError(t, out.Close())
+	require.Empty(t, errs.String())
 }
