@@ -62,6 +62,16 @@ func (o Overrides) with(change Overrides) Overrides {
 	return sum
 }
 
+// ValueBytes returns the longest value that the overrides allow, or 0 when they
+// leave it as it is.
+func (o Overrides) ValueBytes() int {
+	var limits Limits
+	if x := findLimit("value-bytes"); o[x.Name] != "" && o[x.Name] != resetWord {
+		_ = x.Parse(&limits, o[x.Name]) // it was formatted by us
+	}
+	return limits.ValueBytes
+}
+
 // on returns base with o laid over it. Errors: *InputError for a name that is
 // not a limit or a text that is not its value.
 func (o Overrides) on(base Limits) (Limits, error) {

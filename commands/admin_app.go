@@ -3,9 +3,11 @@ package commands
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/kverr"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -14,7 +16,7 @@ func runAppCreate(c *Call) error {
 	if err != nil {
 		return err
 	}
-	limits, err := auth.ParseOverrides(c.words(2))
+	limits, err := c.parseLimits()
 	if err == nil {
 		_, err = c.Engine.dir.CreateApp(c.Ctx, id, limits)
 	}
@@ -25,12 +27,27 @@ func runAppCreate(c *Call) error {
 	return nil
 }
 
+// parseLimits reads the limits behind the app's name. A value that no client can
+// send whole is refused: who allows it expects SET to take it.
+func (c *Call) parseLimits() (auth.Overrides, error) {
+	o, err := auth.ParseOverrides(c.words(2))
+	if err != nil {
+		return nil, err
+	}
+	n, most := int64(o.ValueBytes()), told(c.Engine.server.MaxArgument)
+	if most > 0 && n > most {
+		return nil, kverr.Newf(kverr.BadInput, "value-bytes %d is more than proto-max-bulk-len %d, the largest argument that a client can send", n, most).
+			WithHint("CONFIG SET proto-max-bulk-len " + strconv.FormatInt(n, 10) + " allows it")
+	}
+	return o, nil
+}
+
 func runAppSet(c *Call) error {
 	id, err := c.appID()
 	if err != nil {
 		return err
 	}
-	change, err := auth.ParseOverrides(c.words(2))
+	change, err := c.parseLimits()
 	if err == nil {
 		_, err = c.Engine.dir.SetLimits(c.Ctx, id, change)
 	}

@@ -31,6 +31,20 @@ func newToken(a *client, id string, options ...string) (tokenID, secret string) 
 	return lines[4], lines[8]
 }
 
+func TestAppValueThatNobodyCanSend(t *testing.T) {
+	h := newHarness(t)
+	h.engine.server.MaxArgument = func() int64 { return 1 << 20 }
+	a := h.admin()
+	const refusal = "-BAD_INPUT value-bytes 2097152 is more than proto-max-bulk-len 1048576, the largest argument that a client can send " +
+		"(hint: CONFIG SET proto-max-bulk-len 2097152 allows it)\r\n"
+	require.Equal(t, refusal, a.do("APP.CREATE", "t/large", "value-bytes", "2mb"))
+	require.Equal(t, "+OK\r\n", a.do("APP.CREATE", "t/large", "value-bytes", "1mb"))
+	require.Equal(t, refusal, a.do("APP.SET", "t/large", "max-keys", "5", "value-bytes", "2mb"))
+	require.Equal(t, "+OK\r\n", a.do("APP.SET", "t/large", "value-bytes", "default"))
+	h.engine.server.MaxArgument = nil
+	require.Equal(t, "+OK\r\n", a.do("APP.SET", "t/large", "value-bytes", "2mb"))
+}
+
 func TestOnlyTheAdminManages(t *testing.T) {
 	h := newHarness(t)
 	app := h.open()

@@ -50,6 +50,9 @@ type ServerInfo struct {
 	AppendSync string // always, everysec or no
 	// MaxMemory returns the bytes that data may take, 0 for no limit; may be nil.
 	MaxMemory func() int64
+	// MaxArgument returns the bytes of the largest argument that a client can
+	// send, 0 for no limit; may be nil.
+	MaxArgument func() int64
 	// Expired counts the keys that have ended and were removed; may be nil.
 	Expired func() int64
 	// StoreStats returns further "field:value" lines for INFO's persistence

@@ -77,12 +77,13 @@ func (r *run) placeChanges() {
 }
 
 // deliverChanges tells everybody. The session's own messages take their place
-// behind the replies to the commands that caused them.
+// behind the replies to the commands that caused them, those for a prefix behind
+// all replies of the run.
 func (r *run) deliverChanges() {
 	if len(r.changed) == 0 {
 		return
 	}
-	own := r.hub.invalidate(r.changed, r.session)
+	own := r.hub.invalidate(r.changed, r.session, r.out.Len())
 	for _, m := range own {
 		r.notices.own = append(r.notices.own, insertion{at: m.at, rank: afterReply, msg: m.msg})
 	}
@@ -95,8 +96,8 @@ type ownInvalidation struct {
 }
 
 // invalidate tells of changes that by made, nil for nobody, and returns what by
-// itself has to hear.
-func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidation) {
+// itself has to hear; what concerns a prefix, at end.
+func (h *hub) invalidate(changes []forgotten, by *Session, end int) (own []ownInvalidation) {
 	t := &h.tracking
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,11 +110,9 @@ func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidatio
 		}
 		h.tellTracker(k, m)
 	}
-	end := 0
 	var keys, scripted []string
 	for i := range changes {
 		c := &changes[i]
-		end = max(end, c.at)
 		if c.flush {
 			for _, k := range t.trackers {
 				tell(k, &invalidation{}, c.at)

@@ -195,6 +195,9 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 			ConfigFile: p.file,
 			AppendSync: string(p.config.AppendFsync),
 			MaxMemory:  func() int64 { return p.live.get().MaxMemory },
+
+			MaxArgument: func() int64 { return p.live.get().ProtoMaxBulkLen },
+
 			Expired:    func() int64 { return p.store.Stats().Expired },
 			StoreStats: p.storeStats,
 			Shutdown:   stop,
