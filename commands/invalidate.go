@@ -78,13 +78,17 @@ func (r *run) placeChanges() {
 
 // deliverChanges tells everybody. The session's own messages take their place
 // behind the replies to the commands that caused them, those for a prefix behind
-// all replies of the run.
+// all replies of the batch.
 func (r *run) deliverChanges() {
 	if len(r.changed) == 0 {
 		return
 	}
-	own := r.hub.invalidate(r.changed, r.session, r.out.Len())
+	own := r.hub.invalidate(r.changed, r.session)
 	for _, m := range own {
+		if m.at == behindBatch {
+			r.session.late = append(r.session.late, m.msg)
+			continue
+		}
 		r.notices.own = append(r.notices.own, insertion{at: m.at, rank: afterReply, msg: m.msg})
 	}
 	r.forgetChanges()
@@ -95,9 +99,17 @@ type ownInvalidation struct {
 	msg []byte
 }
 
+// sayLate appends what stands behind the replies of a batch.
+func (s *Session) sayLate(out *resp.Writer) {
+	for _, msg := range s.late {
+		out.RawPush(msg)
+	}
+	s.late = nil
+}
+
 // invalidate tells of changes that by made, nil for nobody, and returns what by
-// itself has to hear; what concerns a prefix, at end.
-func (h *hub) invalidate(changes []forgotten, by *Session, end int) (own []ownInvalidation) {
+// itself has to hear.
+func (h *hub) invalidate(changes []forgotten, by *Session) (own []ownInvalidation) {
 	t := &h.tracking
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -140,9 +152,9 @@ func (h *hub) invalidate(changes []forgotten, by *Session, end int) (own []ownIn
 		for _, k := range t.prefixes[prefix] {
 			switch {
 			case !k.noLoop || k.session != by:
-				tell(k, m, end)
+				tell(k, m, behindBatch)
 			case byScript[prefix] != nil: // to Redis a script is somebody else
-				tell(k, &invalidation{keys: byScript[prefix]}, end)
+				tell(k, &invalidation{keys: byScript[prefix]}, behindBatch)
 			}
 		}
 	}

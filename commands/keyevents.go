@@ -189,7 +189,7 @@ func (e *Engine) Expired(db int, id storage.ID, keys []string) {
 		for i, key := range keys {
 			changes[i] = forgotten{key: key, readers: t.take(key)}
 		}
-		h.invalidate(changes, nil, 0)
+		h.invalidate(changes, nil)
 	}
 	if e.eventsTold()&eventExpired == 0 || h.hearers.Load() == 0 {
 		return

@@ -37,7 +37,10 @@ type insertion struct {
 	stays bool // also when the command fails
 }
 
-const behindReply = -1
+const (
+	behindReply = -1
+	behindBatch = -2
+)
 
 // insertionRank orders what stands between two replies.
 type insertionRank int8

@@ -41,7 +41,11 @@ func frames(raw string) []string {
 
 // inOneOrder sorts messages that several patterns of a connection brought: Redis
 // sends them in the order of a table.
+//
+// It also takes apart messages about several keys: Redis has one for all that
+// happened since it looked for requests, we have one for each transaction.
 func inOneOrder(list []string) []string {
+	list = oneKeyEach(list)
 	for from := 0; from < len(list); {
 		to := from
 		for to < len(list) && strings.Contains(list[to], "$8\r\npmessage\r\n") {
@@ -51,6 +55,20 @@ func inOneOrder(list []string) []string {
 		from = to + 1
 	}
 	return list
+}
+
+func oneKeyEach(list []string) (apart []string) {
+	for from := 0; from < len(list); {
+		to, keys := from, []string(nil)
+		for ; to < len(list) && strings.HasPrefix(list[to], ">2\r\n$10\r\ninvalidate\r\n*"); to++ {
+			keys = append(keys, parts(parts(list[to])[1])...)
+		}
+		if slices.Sort(keys); to == from {
+			keys, to = list[from:from+1], from+1
+		}
+		apart, from = append(apart, keys...), to
+	}
+	return apart
 }
 
 // differing are the replies that the other connection did not get at their

@@ -434,7 +434,7 @@ func TestOwnInvalidationsStandWhereRedisHasThem(t *testing.T) {
 	}
 	// One batch: a message of a prefix stands behind it.
 	p := c.talker("")
-	batch := [][]string{{"INCR", "n"}, {"RENAME", "none", "other"}, {"GET", "n"}}
+	batch := [][]string{{"INCR", "n"}, {"RENAME", "none", "other"}, {"MGET", "n"}, {"CLIENT", "GETNAME"}, {"GET", "n"}}
 	require.Equal(t, p.theirs.Pipeline("$1\r\n1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nn\r\n", batch...), string(p.ours.raw(batch...)))
 	// One batch: each message stands at its command.
 	batch = [][]string{{"CLIENT", "TRACKING", "OFF"}, {"CLIENT", "TRACKING", "ON"}, {"GET", "k"}, {"SET", "k", "1"}, {"GET", "k"}, {"SET", "k", "2"}, {"PUBLISH", "a", "x"}, {"GET", "k"}, {"ECHO", "end"}}

@@ -90,6 +90,9 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	if s.owed > 0 && n > 0 {
 		s.hold, s.owed = max(s.hold, s.owed), 0
 	}
+	if len(s.late) > 0 {
+		s.sayLate(out)
+	}
 	return n, seq, r.waits
 }
 

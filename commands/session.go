@@ -99,6 +99,8 @@ type Session struct {
 
 	monitoring bool
 
+	late [][]byte // messages for the end of the batch
+
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
 
