@@ -161,6 +161,9 @@ func runCommandGetKeysAndFlags(c *Call) error {
 	}
 	c.Out.Array(len(keys))
 	first, rest := cmd.usesOfKeys(c.Argv[2:])
+	if !cmd.countsKeys(c.Argv[2:]) {
+		first, rest = "", ""
+	}
 	for i, k := range keys {
 		use := first
 		if i > 0 {
@@ -186,8 +189,41 @@ func (c *Call) keysOfCommand() (cmd *Command, keys [][]byte, err error) {
 		return nil, nil, errGetKeysArity
 	}
 	first, last, step := cmd.keyRange(argv)
+	if at := cmd.Keys.Count; at != 0 && !cmd.countsKeys(argv) {
+		if n := leadingInt(argv[at]); n > 0 && n <= len(argv)-1-at {
+			first, last, step = at+1, at+n, 1
+		}
+	}
 	for i := first; i <= last; i += step {
 		keys = append(keys, argv[i])
 	}
 	return cmd, keys, nil
+}
+
+// countsKeys is false when the number of keys is none. Redis then still tells
+// of keys, as C reads a number, but not what happens to them.
+func (c *Command) countsKeys(argv [][]byte) bool {
+	if c.Keys.Count == 0 {
+		return true
+	}
+	_, ok := parseInt(argv[c.Keys.Count])
+	return ok
+}
+
+// leadingInt reads the number at the beginning of b, as C's atoi does; 0 is none,
+// and what is more than a billion.
+func leadingInt(b []byte) (n int) {
+	b = bytes.TrimLeft(b, " \t\n\v\f\r")
+	if len(b) > 0 && b[0] == '+' {
+		b = b[1:]
+	}
+	for _, d := range b {
+		if d < '0' || d > '9' {
+			break
+		}
+		if n = n*10 + int(d-'0'); n > 1e9 {
+			return 0
+		}
+	}
+	return n
 }
