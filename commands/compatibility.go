@@ -34,7 +34,7 @@ var narrower = map[string]string{
 	"select":   "0 and 1",
 	"setbit":   "the limit on values comes in place of proto-max-bulk-len",
 	"setrange": "the limit on values comes in place of proto-max-bulk-len",
-	"shutdown": "every write is kept, whatever the options say; ABORT comes too late",
+	"shutdown": "every write is kept, whatever the options say; NOW and NOSAVE end scripts at once; ABORT comes too late",
 	"slowlog":  "commands that shared a transaction share an entry",
 	"wait":     "there are no replicas: 0 at once",
 	"watch":    "what is watched has a bound",

@@ -121,6 +121,7 @@ type Engine struct {
 	scripts       scriptSpaces
 	machines      machinePool
 	scriptOptions atomic.Pointer[ScriptOptions]
+	noScripts     atomic.Bool // the server stops, and waits for none any more
 }
 
 // New returns an Engine on a store and a directory.

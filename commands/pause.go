@@ -86,6 +86,17 @@ func (p *pauses) end(app *auth.App) {
 	}
 }
 
+// EndScripts ends the scripts that still run when after is over, and those that
+// begin later, so that a server that stops need not wait for them. Nothing of
+// them is kept.
+func (e *Engine) EndScripts(after time.Duration) {
+	if after <= 0 {
+		e.noScripts.Store(true)
+		return
+	}
+	time.AfterFunc(after, func() { e.noScripts.Store(true) })
+}
+
 // EndPauses ends all pauses, so that a server that stops can answer those who
 // wait.
 func (e *Engine) EndPauses() {

@@ -39,6 +39,19 @@ func frames(raw string) []string {
 	}
 }
 
+// inOneOrder also puts invalidations behind the replies where one of them may be
+// due to another connection's tracking: Redis writes that one in front of the
+// reply to the command that causes it, and we behind the batch.
+func (d *dialogue) inOneOrder(raw string) []string {
+	list := frames(raw)
+	if d.redirected {
+		slices.SortStableFunc(list, func(a, b string) int {
+			return strings.Count(a, "$10\r\ninvalidate\r\n") - strings.Count(b, "$10\r\ninvalidate\r\n")
+		})
+	}
+	return inOneOrder(list)
+}
+
 // inOneOrder sorts messages that several patterns of a connection brought: Redis
 // sends them in the order of a table.
 //

@@ -101,6 +101,7 @@ var (
 
 // Ours.
 var (
+	errScriptStopped  = kverr.New(kverr.Err, "the server stops, and the script was ended; nothing of it was kept")
 	errNoDebugger     = kverr.New(kverr.Err, "there is no script debugger")
 	errScriptCrossing = kverr.New(kverr.Err, "the command uses both databases, and the script was given one").
 				WithHint("a script whose text contains the command's name gets both")

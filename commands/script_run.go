@@ -136,8 +136,11 @@ func (h *scriptHost) end() {
 
 // judge is asked from time to time whether the script may go on.
 func (h *scriptHost) judge(elapsed time.Duration) error {
-	if h.state.killed.Load() {
+	switch {
+	case h.state.killed.Load():
 		return errScriptKilled
+	case h.session.engine.noScripts.Load():
+		return errScriptStopped
 	}
 	if h.staged > h.limits.MemoryLimit {
 		return lua.ErrMemory

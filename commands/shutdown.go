@@ -11,6 +11,7 @@ func shutdownRows() []*Command {
 		{Name: "shutdown", Arity: -1, Flags: Admin | NoMulti | Stateful, Also: "noscript loading stale allow_busy", ACL: "slow admin dangerous", Group: "admin", Since: "1.0.0",
 			Syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
 			Doc: "Stops the server as SIGTERM does, and answers nothing. Whatever the options say, running requests get their answers and every write is kept; " +
+				"scripts that take longer than a second are ended and leave nothing, with NOW or NOSAVE all of them at once. " +
 				"ABORT is an error, since a stop cannot be called back.", Run: runShutdown},
 	}
 }
@@ -21,14 +22,16 @@ var (
 )
 
 func runShutdown(c *Call) error {
-	var save, noSave, abort, more bool
+	var save, noSave, abort, now, more bool
 	for i := 1; i < c.argc(); i++ {
 		switch strings.ToLower(c.arg(i)) {
 		case "nosave":
 			noSave = true
 		case "save":
 			save = true
-		case "now", "force":
+		case "now":
+			now = true
+		case "force":
 			more = true
 		case "abort":
 			abort = true
@@ -37,7 +40,7 @@ func runShutdown(c *Call) error {
 		}
 	}
 	switch {
-	case abort && (save || noSave || more), save && noSave:
+	case abort && (save || noSave || now || more), save && noSave:
 		return errSyntax
 	case abort:
 		return errNoShutdown
@@ -45,6 +48,9 @@ func runShutdown(c *Call) error {
 		return errCannotShutdown
 	}
 	c.Engine.log.Info("the admin stops the server", "remote", c.Session.opts.Remote)
+	if now || noSave { // Redis, too, waits for no script then
+		c.Engine.EndScripts(0)
+	}
 	c.Session.closing = true
 	c.Engine.server.Shutdown()
 	return nil

@@ -287,6 +287,9 @@ func (p *process) announce(listeners, web []net.Listener) {
 	}
 }
 
+// scriptsMayRun is how long scripts go on when the server stops.
+const scriptsMayRun = time.Second
+
 // shutdown lets clients finish what they have begun.
 func (p *process) shutdown() {
 	timeout := p.live.get().ShutdownTimeout
@@ -294,6 +297,7 @@ func (p *process) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p.engine.Load().EndPauses()
+	p.engine.Load().EndScripts(scriptsMayRun)
 	var web sync.WaitGroup
 	web.Go(func() { p.shutdownHTTP(ctx) })
 	if err := p.server.Shutdown(ctx); err != nil {
