@@ -20,7 +20,7 @@ var redisCommands string
 // only are told from the table.
 var narrower = map[string]string{
 	"bitop":    "refused when the work would take too long",
-	"client":   "shows and reaches the namespace's own connections; all of them for the admin",
+	"client":   "shows and reaches the namespace's own connections; all of them for the admin; an own change that another connection's TRACKING redirects here is told behind the reply",
 	"cluster":  "as in a Redis that is not in cluster mode: always an error",
 	"config":   "an app sees what is harmless, and its own limits; SET and REWRITE are for the admin; the directives are Cubby's",
 	"copy":     "between databases 0 and 1",
@@ -45,7 +45,7 @@ var different = map[string]string{
 	"acl":         "WHOAMI tells the namespace or admin; there are apps and tokens instead of ACL users",
 	"auth":        "a token instead of a password, and tenant/app, default or nothing instead of a user; not in MULTI",
 	"bitfield":    "an offset that only an integer overflow brings within range is refused; OVERFLOW FAIL that grows the value is a change for WATCH",
-	"command":     "tells of the commands here; DOCS and a few flags and key positions are in our words",
+	"command":     "tells of the commands here; DOCS is in our words, a few flags are those that hold here, and a shard channel is no key",
 	"dbsize":      "counts live keys only; in Redis ended ones count until it happens on them",
 	"dump":        "compresses nothing",
 	"eval":        "bounded in time and memory, and what is ended leaves nothing; some error texts differ in detail: see [scripting.md](scripting.md)",
