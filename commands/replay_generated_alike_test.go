@@ -76,6 +76,9 @@ func oneKeyEach(list []string) (apart []string) {
 		for ; to < len(list) && strings.HasPrefix(list[to], ">2\r\n$10\r\ninvalidate\r\n*"); to++ {
 			keys = append(keys, parts(parts(list[to])[1])...)
 		}
+		for ; to < len(list) && strings.HasPrefix(list[to], "*3\r\n$7\r\nmessage\r\n$20\r\n"+invalidateChannel+"\r\n*"); to++ {
+			keys = append(keys, parts(parts(list[to])[2])...)
+		}
 		if slices.Sort(keys); to == from {
 			keys, to = list[from:from+1], from+1
 		}
@@ -123,6 +126,9 @@ func alikeReplies(loose []generated, ours, theirs string) bool {
 		return false
 	}
 	if ours[0] == '-' || theirs[0] == '-' {
+		if strings.HasPrefix(theirs, "-ERR Insufficient memory, transient memory for LCS") {
+			return true // the test has lowered proto-max-bulk-len, which bounds that in Redis
+		}
 		// See deliberate: the limit on values has an error of its own.
 		return strings.HasPrefix(ours, "-SIZE_EXCEEDED ") &&
 			(strings.HasPrefix(theirs, "-ERR string exceeds maximum allowed size (proto-max-bulk-len)") || strings.HasPrefix(theirs, "-ERR bit offset is not an integer or out of range"))

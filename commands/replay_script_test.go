@@ -16,6 +16,16 @@ func joinEvals(lines []string) string {
 
 func scriptScripts() []string {
 	return []string{
+		`a transaction forgets a script that it uses
+		SCRIPT LOAD "return 1"
+		MULTI
+		EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
+		SCRIPT FLUSH
+		EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
+		SCRIPT LOAD "return 1"
+		EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0
+		EXEC
+		EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0`,
 		`numbers of keys and other arguments
 		EVAL
 		EVAL "return 1"

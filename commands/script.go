@@ -121,7 +121,7 @@ func runEval(c *Call) error {
 		return err
 	}
 	script := c.script
-	if script == nil {
+	if script == nil || c.inTransaction() && strings.HasPrefix(c.Cmd.Name, "evalsha") { // SCRIPT FLUSH may have come first
 		if script, err = c.Session.findScript(c.Cmd, c.Argv); err != nil {
 			return err
 		}
