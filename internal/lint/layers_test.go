@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/hostaddr":  {},
 	"internal/kverr":     {},
 	"internal/resp":      {},
+	"internal/samples":   {},
 	"internal/testcert":  {},
 	"internal/testneed":  {},
 	"internal/tlsconf":   {},
