@@ -44,6 +44,12 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == floodProgram {
+		if err := runFlood(os.Args[2:]); err != nil {
+			fail(err)
+		}
+		return
+	}
 	o, err := parseOptions(os.Args[1:])
 	if err != nil {
 		fail(err)

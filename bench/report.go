@@ -86,6 +86,7 @@ func renderReport(r *results) string {
 	p.section("Restart", "restart", (*page).restart)
 	p.section("Stalls", "stalls", (*page).stalls)
 	p.section("Many namespaces", "namespaces", (*page).namespaces)
+	p.section("Noisy neighbours", "neighbours", (*page).neighbours)
 	return strings.TrimRight(p.String(), "\n") + "\n"
 }
 

@@ -42,6 +42,9 @@ func plots(r *results) map[string]plot {
 			s.stallRows(),
 			func(x *row) string { return x.Name + ", " + x.Case }, spreadBy)
 	}
+	if s := r.Suites["neighbours"]; s != nil {
+		all["neighbours"] = neighbourPlot(s)
+	}
 	for name, p := range all {
 		if len(p.bars) == 0 {
 			delete(all, name)
@@ -74,3 +77,16 @@ func sidePlot(title, unit string, mark float64, rows []*row, label func(*row) st
 }
 
 var shortName = map[string]string{nameRedis: "Redis", nameCubby: "Cubby"}
+
+func neighbourPlot(r *suiteResult) plot {
+	p := plot{title: "p99 of the neighbours beside a flood, the quiet run on the same server = 1", mark: 1}
+	for _, x := range r.neighbourRows(p99) {
+		if x.Case == caseQuiet {
+			continue
+		}
+		for _, server := range []string{nameRedis, nameCubby} {
+			p.bars = append(p.bars, bar{shortName[server] + ": " + x.Case, server, r.besideQuiet(x.Case, p99, server)})
+		}
+	}
+	return p
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // throughputGroup is a table and a plot of cells that belong together.
@@ -236,4 +237,76 @@ func (p *page) namespaces(r *suiteResult) {
 			fmt.Sprintf("%.0f MB", median(x.by[nameCubby])), empty})
 	}
 	p.table([]string{"namespaces", "keys", "memory of redis-server", "memory of Cubby", "of that before the load"}, lines)
+}
+
+// neighbourRows are the measurements of one metric: the quiet run, then the floods.
+func (r *suiteResult) neighbourRows(metric string) []*row {
+	return r.rows(func(s series) bool { return s.Name == nameLight && s.Metric == metric })
+}
+
+// besideQuiet divides the figures of a flood by those of the quiet run, round by
+// round, on one server.
+func (r *suiteResult) besideQuiet(which, metric, server string) spread {
+	var quiet, flooded []float64
+	for _, x := range r.neighbourRows(metric) {
+		switch x.Case {
+		case caseQuiet:
+			quiet = x.by[server]
+		case which:
+			flooded = x.by[server]
+		}
+	}
+	return spreadOf(ratios(flooded, quiet))
+}
+
+func (p *page) neighbours(r *suiteResult) {
+	rows := r.neighbourRows(p99)
+	if len(rows) == 0 {
+		return
+	}
+	p.say("%s namespaces. All but one send a request every %d ms over a connection of their own (six of ten a GET, three a SET, one a KV.LIST of %d; "+
+		"redis-server reads as many values with MGET), first alone and then while one namespace floods the server over %d connections, in each of several "+
+		"ways. Shown is what the others notice: the quiet run's latency, and how many times as long requests take beside the flood, on the same server in the same "+
+		"round. While a request takes longer than %d ms, those that would have been sent count as late too. The flood comes from a process of its own, which shares the "+
+		"cores with the server and with the one that measures: part of what is seen is the machine's doing, the same for both.",
+		thousands(rows[0].Namespaces), lightEvery.Milliseconds(), lightRows, floodConns, lightEvery.Milliseconds())
+	p.picture("neighbours", "p99 of the neighbours beside a flood, relative to the quiet run")
+	quiet := func(server string) string {
+		var cells []string
+		for _, metric := range []string{medianLight, p99, p999} {
+			for _, x := range r.neighbourRows(metric) {
+				if x.Case == caseQuiet {
+					v := median(x.by[server])
+					if metric == p999 {
+						v *= 1000
+					}
+					cells = append(cells, microseconds(v))
+				}
+			}
+		}
+		return strings.Join(cells, " / ")
+	}
+	p.say("The quiet run, p50 / p99 / p99.9: redis-server %s, Cubby %s.", quiet(nameRedis), quiet(nameCubby))
+	var lines [][]string
+	for _, x := range rows {
+		if x.Case == caseQuiet {
+			continue
+		}
+		line := []string{x.Case}
+		for _, server := range []string{nameRedis, nameCubby} {
+			for _, metric := range []string{medianLight, p99, p999} {
+				s := r.besideQuiet(x.Case, metric, server)
+				if metric == p99 {
+					line = append(line, fmt.Sprintf("%.1f (%.1f to %.1f)", s.Median, s.Min, s.Max))
+				} else {
+					line = append(line, fmt.Sprintf("%.1f", s.Median))
+				}
+			}
+		}
+		for _, y := range r.rows(func(s series) bool { return s.Name == nameFlood && s.Case == x.Case }) {
+			line = append(line, figure(median(y.by[nameRedis])), figure(median(y.by[nameCubby])))
+		}
+		lines = append(lines, line)
+	}
+	p.table([]string{"the flood", "redis-server p50", "p99", "p99.9", "Cubby p50", "p99", "p99.9", "flood on redis-server /s", "flood on Cubby /s"}, lines)
 }

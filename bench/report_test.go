@@ -83,6 +83,18 @@ func sample() *results {
 		where.Case = ""
 		add("namespaces", where, []float64{200}, []float64{280})
 	}
+	for i, c := range []string{caseQuiet, floods[0].name, floods[1].name} {
+		where := series{Name: nameLight, Case: c, Metric: medianLight, Namespaces: 1000}
+		slower := 1 + float64(i)
+		add("neighbours", where, []float64{100, 110 * slower}, []float64{120, 130 * slower})
+		where.Metric = p99
+		add("neighbours", where, []float64{300 * slower, 310}, []float64{350, 360 * slower})
+		where.Metric = p999
+		add("neighbours", where, []float64{1, 2 * slower}, []float64{1.5, 2.5})
+		if c != caseQuiet {
+			add("neighbours", series{Name: nameFlood, Case: c, Metric: perSecond, Namespaces: 1000}, []float64{500_000}, []float64{400_000})
+		}
+	}
 	return r
 }
 
@@ -103,7 +115,7 @@ func TestThePageIsMadeFromResultsAlone(t *testing.T) {
 
 func TestPlots(t *testing.T) {
 	all := plots(sample())
-	for _, name := range []string{"throughput-64b", "throughput-always", "throughput-connections", "lua", "memory", "restart", "stalls", "namespaces"} {
+	for _, name := range []string{"throughput-64b", "throughput-always", "throughput-connections", "lua", "memory", "restart", "stalls", "namespaces", "neighbours"} {
 		require.Contains(t, all, name)
 	}
 	require.NotContains(t, all, "throughput-1kb", "nothing was measured")

@@ -19,6 +19,7 @@ var suites = []struct {
 	{"restart", runRestart},
 	{"stalls", runStalls},
 	{"namespaces", runNamespaces},
+	{"neighbours", runNeighbours},
 }
 
 func suiteNames() []string {

@@ -100,7 +100,7 @@ func (b *lab) redis(fsync string) (*target, error) {
 		name: nameRedis, program: "redis-server",
 		args: []string{"--port", "{port}", "--dir", "{dir}", "--save", "", "--bind", "127.0.0.1",
 			"--appendonly", "yes", "--appendfsync", fsync, "--loglevel", "warning",
-			"--user", "bench", "on", ">" + password, "~*", "+@all"},
+			"--user", "bench", "on", ">" + password, "~*", "&*", "+@all"},
 		login: func(n int) ([]string, string) { return []string{"bench", password}, fmt.Sprintf("t%d/app:", n) },
 	})
 }

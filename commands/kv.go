@@ -28,7 +28,7 @@ func kvRows() []*Command {
 			Syntax: "key", Doc: "Deletes a key: 1, or 0 if there was none.", Run: runKVDel},
 		{Name: "kv.list", Arity: -1, Flags: Reads | WholeNamespace | Narrowed | Bulky, ACL: "keyspace read slow", Group: group, Since: since,
 			Syntax: "[PREFIX prefix] [LIMIT count] [CURSOR cursor] [NOVALUES]",
-			Doc:    "Lists entries in the order of their keys, page by page, until the cursor is 0. A page may be shorter than LIMIT. Values come as they are stored, JSON or not.", Run: runKVList},
+			Doc:    "Lists entries in the order of their keys, page by page, until the cursor is 0. A page may be shorter than LIMIT. Values come as they are stored, JSON or not.", Much: listsMany, Run: runKVList},
 		{Name: "kv.meta", Arity: 2, Flags: Reads, Keys: one, ACL: "keyspace read fast", Group: group, Since: since,
 			Syntax: "key", Doc: "Describes a key without its value, or nil.", Run: runKVMeta},
 		{Name: "kv.appendunique", Arity: -3, Flags: Reads | Writes | Grows, Keys: one, ACL: "write string slow", Group: group, Since: since,

@@ -177,3 +177,16 @@ func (c *Call) writeTimes(e storage.Entry) {
 	c.Out.RawText("$7\r\nversion\r\n")
 	c.Out.Int(int64(c.Engine.versions.shown(e.Version)))
 }
+
+// listsMany tells whether a KV.LIST may return more rows than a loop should wait
+// for. Wrong arguments are refused later, and quickly.
+func listsMany(argv [][]byte) bool {
+	for i := 1; i+1 < len(argv); i++ {
+		if len(argv[i]) == len("LIMIT") && strings.EqualFold(borrow(argv[i]), "LIMIT") {
+			if n, ok := parseInt(argv[i+1]); ok && n > hastyRows {
+				return true
+			}
+		}
+	}
+	return false
+}

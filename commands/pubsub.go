@@ -337,6 +337,7 @@ func (c *Call) publish(kind subscriptionKind) error {
 	n := 0
 	if h := c.hub(); h != nil {
 		n = h.receivers(&notice{kind: kind, channel: channel, payload: c.arg(2)})
+		c.Session.extra += n
 	}
 	if n > 0 {
 		c.run.tell(notice{kind: kind, channel: channel, payload: c.arg(2)})

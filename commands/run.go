@@ -53,17 +53,20 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 		s.last.Store(ms)
 	}
 	e.noteActivity()
-	s.silenced = 0
+	s.silenced, s.extra = 0, 0
 	s.hold = 0
 	out.SetProto(s.proto)
 	start := out.Len()
 	r := &s.run
 	r.ctx, r.out, r.now, r.hasty, r.waits = ctx, out, now, hasty, false
-	most := len(batch)
+	most, enough := len(batch), flushAfter
 	if hasty {
-		most = min(most, hastyCommands)
+		most, enough = min(most, hastyCommands), hastyReplies
+	} else {
+		s.putOff = s.putOff || most >= longBatch
+		defer s.endWork()
 	}
-	for n < most && !s.closing && s.hold == 0 && !r.waits && out.Len()-start < flushAfter {
+	for n < most && !s.closing && s.hold == 0 && !r.waits && out.Len()-start < enough && !(hasty && s.extra >= hastyExtra) {
 		if over := e.mustWait(s, batch[n]); over != nil {
 			if n > 0 || hasty {
 				r.waits = true // the replies so far come first
@@ -93,6 +96,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	if len(s.late) > 0 {
 		s.sayLate(out)
 	}
+	s.putOff = hasty && r.waits
 	return n, seq, r.waits
 }
 
@@ -104,14 +108,26 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	mark, reply, most := r.out.Mark(), s.beginReply(), maxRun
 	if reply == replySkipping {
 		most = 1
+	} else if r.hasty && s.replyBytes > 0 {
+		most = max(1, min(most, hastyReplies/s.replyBytes))
 	}
+	before := r.out.Len()
 	var last *Command // nil when it does not exist
 	cmd, v, err := e.admit(s, batch[0], r.now)
+	if !r.hasty && v == execute {
+		if r.needsPlace(cmd, batch[0].Argv) {
+			if over := s.beginWork(r.ctx); over != nil {
+				v, err = refuse, over // to nobody: the connection has ended
+			}
+		} else if cmd.slow() {
+			s.endWork()
+		}
+	}
 	// Gather the neighbours of a store command. What admission says of the first
 	// one that does not fit still holds after the run: a run does not change the
 	// session.
 	r.items = r.items[:0]
-	for v == execute && joinsRun(cmd) && !(r.hasty && r.takesLong(cmd, batch[n].Argv)) {
+	for v == execute && joinsRun(cmd) && !(r.mayNotTakeLong() && r.takesLong(cmd, batch[n].Argv)) {
 		r.items = append(r.items, item{cmd: cmd, argv: batch[n].Argv})
 		last = cmd
 		n++
@@ -127,6 +143,10 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 			}
 			return 0, 0
 		}
+		s.replyBytes = 0
+		if size := r.out.Len() - before; size > hastyReplies/maxRun {
+			s.replyBytes = size / n
+		}
 		s.endReply(r.out, mark, reply, n)
 		e.account(s, r.items, s.watch.lap())
 		if e.monitors.any() {
@@ -135,6 +155,10 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	}
 	if v == done {
 		s.ranLast(last)
+		return n, seq
+	}
+	if n > 0 && !r.hasty && v == execute && (cmd.slow() || s.working == nil && r.needsPlace(cmd, batch[n].Argv)) {
+		s.prepaid = 1 // the next step begins with it
 		return n, seq
 	}
 	if r.waits = r.hasty && v == execute && r.takesLong(cmd, batch[n].Argv); r.waits {

@@ -147,6 +147,7 @@ func (h *scriptHost) judge(elapsed time.Duration) error {
 	}
 	if o := h.limits; o.BusyAfter > 0 && elapsed >= o.BusyAfter {
 		h.session.scriptSpace().letGo()
+		h.session.endWork() // for those who are to be told that the namespace is busy
 	}
 	return h.fatal
 }

@@ -9,9 +9,10 @@ import (
 
 // scriptSpace is what the connections of one namespace share about scripts:
 // the texts that EVALSHA knows, and the gate that keeps them from waiting for a
-// script without an end.
+// script without an end. The places for work that takes long are here too.
 type scriptSpace struct {
 	id      storage.ID
+	places  places
 	members int // sessions that hold it; guarded by scriptSpaces.mu
 
 	// gate is held by every transaction of the namespace: shared by ordinary
@@ -129,7 +130,7 @@ func (ss *scriptSpaces) attach(id storage.ID) *scriptSpace {
 		if ss.byID == nil {
 			ss.byID = make(map[storage.ID]*scriptSpace)
 		}
-		p = &scriptSpace{id: id, scripts: make(map[scriptName]*script)}
+		p = &scriptSpace{id: id, places: newPlaces(), scripts: make(map[scriptName]*script)}
 		ss.byID[id] = p
 	}
 	p.members++

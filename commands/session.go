@@ -84,6 +84,11 @@ type Session struct {
 	failures int           // to sign in, one after the other
 	hold     time.Duration // see Hold
 	owed     time.Duration // the same, for the first Do
+	putOff   bool          // the batch under way is one that TryDo left to others, or a long one
+	working  places        // where the session has a place, while Do runs
+	extra    int           // see Extra
+	// replyBytes is how long a reply of the last run was, about; 0 is short.
+	replyBytes int
 
 	engine *Engine
 	subs   subscriptions
@@ -195,6 +200,23 @@ func (s *Session) SignedIn() bool { return s.principal != nil }
 // EndsAt is when what the session signed in with ends, in Unix milliseconds; 0
 // is never, or not signed in.
 func (s *Session) EndsAt() int64 { return s.principal.EndsAt() }
+
+// Owner is whose requests these are, as something to compare: that of all
+// connections of one namespace is the same. It is nil before the sign-in.
+func (s *Session) Owner() any {
+	switch p := s.principal; {
+	case p == nil:
+		return nil
+	case p.App == nil:
+		return s.engine // the admin's
+	default:
+		return p.App
+	}
+}
+
+// Extra returns the work of the last Do that neither the number of its commands
+// nor their bytes tell of: how many messages PUBLISH handed to other connections.
+func (s *Session) Extra() int { return s.extra }
 
 // Subscribed tells whether the session waits for messages, so that its silence
 // does not mean that it is idle.

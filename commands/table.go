@@ -82,6 +82,10 @@ type Command struct {
 	Tips string // advice for clients that split commands over a cluster
 	Also string // flags that mean nothing here
 
+	// Much tells whether these arguments ask for so much that the command is to be
+	// treated as a slow one; nil is never.
+	Much func(argv [][]byte) bool
+
 	// Secrets calls hide with the positions of arguments that no log may show;
 	// nil when there are none.
 	Secrets func(argv [][]byte, config Config, hide func(int))

@@ -33,6 +33,10 @@ type peer interface {
 	hold() time.Duration // how long the replies of the last batch have to wait
 	closing() bool
 	subscribed() bool
+	// owner is whose requests these are, something to compare; nil before sign-in.
+	owner() any
+	// extra is the work of the last batch that its size does not show.
+	extra() int
 	end()
 }
 
@@ -58,6 +62,8 @@ func (p enginePeer) signedIn() bool                                  { return p.
 func (p enginePeer) hold() time.Duration                             { return p.session.Hold() }
 func (p enginePeer) closing() bool                                   { return p.session.Closing() }
 func (p enginePeer) subscribed() bool                                { return p.session.Subscribed() }
+func (p enginePeer) owner() any                                      { return p.session.Owner() }
+func (p enginePeer) extra() int                                      { return p.session.Extra() }
 func (p enginePeer) end()                                            { p.engine.EndSession(p.session) }
 
 // handle is redcon's handler: cmd and all that has arrived behind it are one

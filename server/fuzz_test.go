@@ -266,6 +266,8 @@ func (p *recorder) hold() time.Duration                          { return 0 }
 func (p *recorder) closing() bool                                { return false }
 func (p *recorder) waitTurn(context.Context, []commands.Request) {}
 func (p *recorder) subscribed() bool                             { return false }
+func (p *recorder) owner() any                                   { return nil }
+func (p *recorder) extra() int                                   { return 0 }
 func (p *recorder) end()                                         {}
 
 // scriptedConn gives data in pieces of the given sizes, then ends.

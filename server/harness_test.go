@@ -49,6 +49,7 @@ type fakePeer struct {
 	listens bool
 	holds   time.Duration // what hold returns
 	values  map[string][]byte
+	of      any // owner
 
 	waiting func(storage.Seq) error // stands for wait, when not nil
 	waitErr error                   // returned by wait
@@ -164,6 +165,8 @@ func (p *fakePeer) hold() time.Duration                          { return p.hold
 func (p *fakePeer) closing() bool                                { return p.quit }
 func (p *fakePeer) waitTurn(context.Context, []commands.Request) {}
 func (p *fakePeer) subscribed() bool                             { return p.listens }
+func (p *fakePeer) owner() any                                   { return p.of }
+func (p *fakePeer) extra() int                                   { return 0 }
 func (p *fakePeer) end()                                         { close(p.ended) }
 
 // door is a Server on loopback with fake peers.

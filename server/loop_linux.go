@@ -47,16 +47,22 @@ type loop struct {
 	spare    []*loopConn       // the buffer that busy becomes next
 	telling  []*loopConn       // have only messages to send, and wait for their turn
 	answered []*loopConn       // have replies to send
-	ticker   *time.Timer
-	procs    int // how many goroutines can run at once
-	yields   time.Duration
-	now      time.Time // of this turn
-	yielded  time.Time
-	away     int   // connections whose batch a goroutine runs
-	waits    waits // with Options.SlowWaits
-	read     int64 // bytes of this turn
-	written  int64
-	ended    bool
+
+	shares       map[any]*share // of who has connections here
+	backlog      []*share       // have connections that wait for their share
+	spareBacklog []*share       // the buffer that backlog becomes next
+	turns        uint64
+
+	ticker  *time.Timer
+	procs   int // how many goroutines can run at once
+	yields  time.Duration
+	now     time.Time // of this turn
+	yielded time.Time
+	away    int   // connections whose batch a goroutine runs
+	waits   waits // with Options.SlowWaits
+	read    int64 // bytes of this turn
+	written int64
+	ended   bool
 
 	load   atomic.Int64 // connections, those on their way included
 	mu     sync.Mutex   // guards what follows
@@ -89,7 +95,7 @@ func startLoops(s *Server, n int) ([]*loop, error) {
 }
 
 func newLoop(s *Server) (*loop, error) {
-	l := &loop{server: s, conns: map[int]*loopConn{}}
+	l := &loop{server: s, conns: map[int]*loopConn{}, shares: map[any]*share{}}
 	var err error
 	if l.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
@@ -165,6 +171,7 @@ func (l *loop) turn(n int) {
 		}
 	}()
 	l.now = time.Now()
+	l.turns++
 	for i := range n {
 		l.happened(&l.events[i])
 	}
@@ -174,11 +181,14 @@ func (l *loop) turn(n int) {
 	busy := l.busy
 	l.busy = l.spare[:0]
 	for _, c := range busy {
-		c.queued = false
-		c.step()
+		l.serve(c)
 	}
 	clear(busy)
 	l.spare = busy
+	if len(l.backlog) > 0 {
+		l.settle() // who sends little need not wait for who sends much
+		l.catchUp()
+	}
 	l.tell()
 	l.settle()
 }
@@ -193,7 +203,9 @@ func (l *loop) tell() {
 	n := min(len(l.telling), tellsPerTurn)
 	for i, c := range l.telling[:n] {
 		l.telling[i], c.telling = nil, false
-		c.step()
+		if !c.queued {
+			l.serve(c)
+		}
 	}
 	if l.telling = l.telling[n:]; len(l.telling) == 0 {
 		l.telling = nil
@@ -203,7 +215,7 @@ func (l *loop) tell() {
 // poll returns how many events there are; it waits for some when there is
 // nothing else to do.
 func (l *loop) poll() (n int) {
-	if len(l.busy)+len(l.telling) > 0 {
+	if len(l.busy)+len(l.telling)+len(l.backlog) > 0 {
 		return l.ready()
 	}
 	l.mu.Lock()

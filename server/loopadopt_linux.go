@@ -83,6 +83,7 @@ func claim(nc net.Conn) (fd int, err error) {
 func (c *loopConn) begin(fd int) {
 	c.fd, c.heard = fd, c.loop.now
 	c.loop.conns[fd] = c
+	c.loop.join(c)
 	if err := c.loop.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
 		c.log.warn("cannot serve a connection", "error", err)
 		c.close()

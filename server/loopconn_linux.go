@@ -48,7 +48,9 @@ type loopConn struct {
 	dying    bool // to be closed when it is no longer away
 	closed   bool
 
-	gauge  gauge
+	gauge gauge
+	share *share // of the namespace, on this loop
+
 	box    outbox
 	told   atomic.Bool // there may be something in box
 	pushed bool        // the last turn was for messages, the next is for commands
@@ -118,7 +120,7 @@ func (c *loopConn) step() {
 			c.breach(f)
 			return
 		}
-		if reads == readsPerTurn { // a large frame: the others come in between
+		if reads == readsPerTurn || reads > 0 && c.loop.exhausted(c.share) { // a large frame: the others come in between
 			c.enqueue()
 			return
 		}
@@ -158,6 +160,7 @@ func (c *loopConn) fill() bool {
 			c.readable = n == len(space) || c.ending
 			c.heard = c.loop.now
 			c.loop.read += int64(n)
+			c.loop.charge(c.share, n/unitBytes)
 			return true
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -185,6 +188,8 @@ func (c *loopConn) answer() {
 // connection waits with them, and nobody else: a timer brings it back.
 func (c *loopConn) finish(n int, seq storage.Seq) {
 	c.meet()
+	c.loop.join(c) // it may have signed in
+	c.loop.charge(c.share, c.peer.extra())
 	d := c.peer.hold()
 	if d <= 0 {
 		c.done(n, seq)
@@ -208,6 +213,7 @@ func (c *loopConn) release() {
 // done takes note of n commands whose replies are in out.
 func (c *loopConn) done(n int, seq storage.Seq) {
 	c.ran, c.seq, c.replying = n, seq, true
+	c.loop.charge(c.share, costOf(c.todo[:n])+c.out.Len()/unitBytes)
 	c.todo = c.todo[n:]
 	c.loop.answered = append(c.loop.answered, c)
 }
@@ -346,6 +352,7 @@ func (c *loopConn) close() {
 	}
 	c.box.close()
 	delete(c.loop.conns, c.fd)
+	c.loop.part(c)
 	_ = unix.Close(c.fd)
 	c.endSession()
 	c.guard.release()
