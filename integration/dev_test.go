@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,12 +16,13 @@ import (
 )
 
 // startDev runs "serve --dev" as someone who tries Cubby out does: in a
-// directory of their own, without any configuration.
+// directory of their own, without any configuration. Only ports are chosen: the
+// default ones may be another test's.
 func startDev(t testing.TB) *cubby {
 	t.Helper()
 	dir := t.TempDir()
 	return serve(t, func(port string) *exec.Cmd {
-		cmd := exec.Command(binary, "serve", "--dev", "--port", port)
+		cmd := exec.Command(binary, "serve", "--dev", "--port", port, "--http-port", strconv.Itoa(freePort(t)))
 		cmd.Dir = dir
 		return cmd
 	}, filepath.Join(dir, "cubby-data"))
@@ -41,9 +43,10 @@ func (s *cubby) typed(t testing.TB) []string {
 func TestDevTellsWhatToType(t *testing.T) {
 	t.Parallel()
 	testneed.Program(t, "redis-cli")
+	testneed.Program(t, "curl")
 	s := startDev(t)
 	lines := s.typed(t)
-	require.Len(t, lines, 4)
+	require.Len(t, lines, 5)
 	var out []string
 	for _, line := range lines {
 		cmd := exec.Command("sh", "-c", line)
@@ -54,7 +57,8 @@ func TestDevTellsWhatToType(t *testing.T) {
 	}
 	require.Equal(t, "OK\n", out[0])
 	require.Contains(t, out[1], "hello")
-	token := regexp.MustCompile(`cub_\w+`).FindString(out[3])
+	require.JSONEq(t, `{"result":"world"}`, out[2])
+	token := regexp.MustCompile(`cub_\w+`).FindString(out[4])
 	require.Zero(t, s.client(t, token, 3).DBSize(background).Val(), "the app's own namespace")
 	require.EqualValues(t, 1, s.dial(t, nil).DBSize(background).Val())
 }
