@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -19,7 +20,13 @@ func TestPythonSDK(t *testing.T) {
 	require.Zero(t, built.code, built.stderr)
 	tests := exec.Command(python, "-B", "-W", "error::ResourceWarning", "-m", "unittest")
 	tests.Dir = filepath.Join("..", "sdk", "python")
-	r := run(t, tests, "CUBBY_SDKSERVER="+server)
+	env := []string{"CUBBY_SDKSERVER=" + server}
+	for _, name := range []string{"CUBBY_TEST_REQUIRE", "CUBBY_CONFORMANCE_OUT"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	r := run(t, tests, env...)
 	require.Zero(t, r.code, r.stderr)
 	t.Log(r.stderr)
 }

@@ -80,15 +80,15 @@ class BaseKv:
     ) -> None:
         """Stores several values, all or none."""
         ttl = _milliseconds(ttl_seconds, ttl_s)
+        if not isinstance(kv, Mapping):
+            raise bad_input(f"mset takes a dict, not {type(kv).__name__}")
         pairs = [(self._key(key), encode(value, f"the value of {key!r}")) for key, value in kv.items()]
         if pairs:
             await self._backend.mset(pairs, ttl)
 
     async def mget(self, keys: Iterable[str], *, default: Any = None) -> List[Any]:
         """The values of several keys in their order, ``default`` for a missing one."""
-        if isinstance(keys, (str, bytes)):
-            raise bad_input("mget takes a list of keys, not one")
-        wanted = [self._key(key) for key in keys]
+        wanted = [self._key(key) for key in _several(keys, "mget takes a list of keys")]
         if not wanted:
             return []
         texts = await self._backend.mget(wanted)
@@ -118,9 +118,7 @@ class BaseKv:
         key keeps the one that it has. Of several items with one id the first counts.
         """
         ttl = _milliseconds(ttl_seconds, ttl_s)
-        if isinstance(items, (str, bytes, Mapping)):
-            raise bad_input("the items must be a list of dicts")
-        text = encode(list(items), "the list of items")
+        text = encode(_several(items, "the items must be a list of dicts"), "the list of items")
         updated = await self._backend.append_unique(self._key(key), text, _text(id_key, "id_key"), ttl)
         return _decode_list(updated)
 
@@ -204,8 +202,14 @@ def _whole(value: Any, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise bad_input(f"{what} must be int, not {type(value).__name__}")
     if value < 1:
-        raise bad_input(f"{what} is {value}; at least 1 is allowed")
-    return value
+        raise bad_input(f"{what} is less than 1")
+    return min(value, _MOST)
+
+
+def _several(values: Any, rule: str) -> List[Any]:
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise bad_input(f"{rule}, not {type(values).__name__}")
+    return list(values)
 
 
 def _milliseconds(ttl_seconds: Any, ttl_s: Any) -> int | None:
@@ -217,11 +221,13 @@ def _milliseconds(ttl_seconds: Any, ttl_s: Any) -> int | None:
         return None
     if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
         raise bad_input(f"a TTL is a number of seconds, int or float, not {type(ttl).__name__}")
-    if isinstance(ttl, float):
-        if not math.isfinite(ttl):
-            raise bad_input(f"a TTL of {ttl} seconds is not possible")
-        return round(ttl * 1000)
-    return ttl * 1000
+    ms = ttl * 1000
+    if isinstance(ms, float) and not math.isfinite(ms) or abs(ms) > _MOST:
+        raise bad_input("a TTL of that many seconds is not possible")
+    return round(ms)
+
+
+_MOST = 2**63 - 1  # of the server's numbers
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -30,6 +30,8 @@ _CODE_OF = {
     exceptions.NoScriptError: "NOSCRIPT",
     exceptions.ReadOnlyError: "READONLY",
 }
+if hasattr(exceptions, "OutOfMemoryError"):  # since version 5
+    _CODE_OF[exceptions.OutOfMemoryError] = "OOM"
 
 
 class RespBackend:

@@ -202,9 +202,11 @@ class Resp2Test(OnServer, unittest.IsolatedAsyncioTestCase):
 class PurePythonTest(OnServer, unittest.IsolatedAsyncioTestCase):
     """The other parser of redis-py 4, where hiredis is installed."""
 
-    async def open(self, limits: dict[str, str]) -> Kv:
+    def setUp(self) -> None:
         if not hasattr(connection, "PythonParser"):
             self.skipTest("the parsers have no public names in this version of redis-py")
+
+    async def open(self, limits: dict[str, str]) -> Kv:
         return Kv.connect(**self.server.app(limits), parser_class=connection.PythonParser)
 
 

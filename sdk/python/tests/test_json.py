@@ -86,11 +86,14 @@ class ArgumentTest(unittest.IsolatedAsyncioTestCase):
             kv.set("k", 1, ttl_s=float("nan")), kv.set("k", 1, ttl_s=float("inf")), kv.set("k", 1, ttl_s=60, ttl_seconds=60),
             kv.set("k", 1, ttl_s=10**400), kv.expire("k"), kv.list(1), kv.list(limit="1"), kv.list(limit=True),  # type: ignore[arg-type]
             kv.list(limit=0), kv.list(cursor=1), kv.mget("keys"), kv.mget([1]), kv.purge_expired(0),  # type: ignore[arg-type,list-item]
+            kv.set("k", 1, ttl_s=10**5000), kv.set("k", 1, ttl_s=-(10**5000)), kv.list(limit=-(10**5000)), kv.mget(None),  # type: ignore[arg-type]
+            kv.mset([("k", 1)]), kv.list_append_unique("k", None), kv.mget({"k": 1}), kv.set("k", 1, ttl_s=1e308), kv.set("k", 1, ttl_s=1e300),  # type: ignore[arg-type]
             kv.list_append_unique("k", {"id": 1}), kv.list_append_unique("k", "ab"), kv.list_append_unique("k", [], id_key=1),  # type: ignore[arg-type]
         ):
             with self.assertRaises(KvError) as raised:
                 await call
             self.assertEqual(raised.exception.code, "bad_input", raised.exception)
+        self.assertEqual(await kv.list(limit=10**5000), [])
         for make in (lambda: EphemeralKv(prefix=1), lambda: kv.with_prefix(None)):  # type: ignore[arg-type,return-value]
             with self.assertRaises(KvError):
                 make()
