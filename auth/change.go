@@ -84,27 +84,26 @@ func (d *Directory) SetLimits(ctx context.Context, id storage.ID, change Overrid
 
 // DropApp erases an app: its tokens, its data, its entry. Sessions of it lose
 // access at their next command. Errors: ErrNoApp, the store's.
-func (d *Directory) DropApp(ctx context.Context, id storage.ID) error {
+func (d *Directory) DropApp(ctx context.Context, id storage.ID) (Erasure, error) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	if _, err := d.member(id); err != nil {
 		if _, again := d.erasing[id]; again {
-			return d.erase(ctx, id) // what failed the last time
+			return Erasure{Tenant: id.Tenant, App: id.App}, d.erase(ctx, id) // what failed the last time
 		}
-		return err
+		return Erasure{}, err
 	}
-	return d.drop(ctx, []storage.ID{id})
+	return d.drop(ctx, []storage.ID{id}, Erasure{Tenant: id.Tenant, App: id.App})
 }
 
-// DropTenant erases all apps of a tenant and returns how many it had. Errors:
-// the store's.
-func (d *Directory) DropTenant(ctx context.Context, tenant string) (int, error) {
+// DropTenant erases all apps of a tenant. Errors: the store's.
+func (d *Directory) DropTenant(ctx context.Context, tenant string) (Erasure, error) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	for id := range maps.Clone(d.erasing) { // what failed the last time
 		if id.Tenant == tenant {
 			if err := d.erase(ctx, id); err != nil {
-				return 0, err
+				return Erasure{}, err
 			}
 		}
 	}
@@ -117,10 +116,10 @@ func (d *Directory) DropTenant(ctx context.Context, tenant string) (int, error) 
 	}
 	d.mu.RUnlock()
 	if len(ids) == 0 {
-		return 0, nil
+		return Erasure{Tenant: tenant}, nil
 	}
 	slices.SortFunc(ids, compareIDs)
-	return len(ids), d.drop(ctx, ids)
+	return d.drop(ctx, ids, Erasure{Tenant: tenant})
 }
 
 // drop erases apps in two steps. First their entries and tokens go, all at
@@ -128,8 +127,12 @@ func (d *Directory) DropTenant(ctx context.Context, tenant string) (int, error) 
 // would leave tokens that open an empty namespace, and an app could write into
 // what its owner believes erased. In this order it leaves data that nobody can
 // open, and a note about it with which Open goes on.
-func (d *Directory) drop(ctx context.Context, ids []storage.ID) error {
+func (d *Directory) drop(ctx context.Context, ids []storage.ID, of Erasure) (Erasure, error) {
+	g := d.newGone(ids, of)
 	err := d.commit(ctx, func(tx storage.Tx) error {
+		if err := d.putGone(tx, g); err != nil {
+			return err
+		}
 		for _, id := range ids {
 			if err := put(tx, dropKey+id.String(), struct{}{}); err != nil {
 				return err
@@ -146,8 +149,9 @@ func (d *Directory) drop(ctx context.Context, ids []storage.ID) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return g.Erasure, err
 	}
+	d.gone[g.key] = g
 	d.mu.Lock()
 	for _, id := range ids {
 		m := d.apps[id]
@@ -164,22 +168,19 @@ func (d *Directory) drop(ctx context.Context, ids []storage.ID) error {
 	}
 	for _, id := range ids {
 		if err := d.erase(ctx, id); err != nil {
-			return err
+			return g.Erasure, err
 		}
 	}
-	return nil
+	return g.Erasure, nil
 }
 
 // erase removes the data of an app that is gone, then the note about it.
 func (d *Directory) erase(ctx context.Context, id storage.ID) error {
+	keys, bytes := d.holds(ctx, id)
 	if err := d.store.Drop(context.WithoutCancel(ctx), id); err != nil {
 		return fmt.Errorf("auth: erase the data of %s: %w", id, err)
 	}
-	if err := d.commit(ctx, func(tx storage.Tx) error { return tx.Delete(dropKey + id.String()) }); err != nil {
-		return err
-	}
-	delete(d.erasing, id)
-	return nil
+	return d.erased(ctx, id, keys, bytes)
 }
 
 // empty makes sure that a new app does not meet data of one that had its name:

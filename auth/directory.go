@@ -52,6 +52,9 @@ type Directory struct {
 	// erasing holds apps that are gone and whose data is still to be erased.
 	// Guarded by changing.
 	erasing map[storage.ID]struct{}
+	// gone are the drops whose remains may still be on the disk, by the key of
+	// their record. Guarded by changing.
+	gone map[string]*gone
 
 	// mu is held to read the maps, and with changing to write them. Nobody
 	// holds it while waiting for the store.
@@ -101,6 +104,7 @@ func Open(ctx context.Context, store storage.Store, o Options) (*Directory, erro
 			return nil, err
 		}
 	}
+	d.resumeGone()
 	return d, nil
 }
 
@@ -139,6 +143,7 @@ func (d *Directory) loadAll(tx storage.Tx) error {
 	d.apps = make(map[storage.ID]*member)
 	d.tokens = make(map[string]*Token)
 	d.erasing = make(map[storage.ID]struct{})
+	d.gone = make(map[string]*gone)
 	var bad error
 	err := tx.Ascend("", func(key string, e storage.Entry) bool {
 		if err := d.load(strings.Clone(key), e.Value); err != nil { // it keeps parts of the key

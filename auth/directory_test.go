@@ -53,6 +53,12 @@ func (r *rig) create(id storage.ID, words ...string) *App {
 	return app
 }
 
+// DropApp drops an app and leaves out what was erased.
+func (r *rig) DropApp(ctx context.Context, id storage.ID) error {
+	_, err := r.Directory.DropApp(ctx, id)
+	return err
+}
+
 func (r *rig) token(id storage.ID, scope Scope) (string, *Token) {
 	r.t.Helper()
 	secret, token, err := r.CreateToken(r.ctx, id, "test", scope)

@@ -23,6 +23,7 @@ const (
 
 	signingKey     = "key:" // and what the key is for
 	browserKeyName = "browser"
+	goneKey        = "gone:" // and a number: what was dropped and may still stand in the store's history
 )
 
 // keyRecord is a key as it is stored.
@@ -119,6 +120,8 @@ func (d *Directory) load(key string, text []byte) error {
 		return nil
 	case key == versionKeyName:
 		return d.loadVersionKey(text)
+	case strings.HasPrefix(key, goneKey):
+		return d.loadGone(key, text)
 	case strings.HasPrefix(key, tokenKey):
 		return d.loadToken(key[len(tokenKey):], text)
 	case key == signingKey+browserKeyName:

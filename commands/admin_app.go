@@ -133,11 +133,12 @@ func runAppDrop(c *Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.Engine.dir.DropApp(c.Ctx, id)
+	erased, err := c.Engine.dir.DropApp(c.Ctx, id)
 	c.leaveDropped()
 	if err != nil {
 		return adminError(id, err)
 	}
+	c.auditErasure(erased)
 	c.Out.Status("OK")
 	return nil
 }
@@ -147,12 +148,13 @@ func runTenantDrop(c *Call) error {
 	if err := auth.CheckTenant(tenant); err != nil {
 		return adminError(storage.ID{}, err)
 	}
-	n, err := c.Engine.dir.DropTenant(c.Ctx, tenant)
+	erased, err := c.Engine.dir.DropTenant(c.Ctx, tenant)
 	c.leaveDropped()
 	if err != nil {
 		return err
 	}
-	c.Out.Int(int64(n))
+	c.auditErasure(erased)
+	c.Out.Int(int64(erased.Namespaces))
 	return nil
 }
 

@@ -22,6 +22,7 @@ func runTokenCreate(c *Call) error {
 	if err != nil {
 		return adminError(id, err)
 	}
+	auditDetail(c, "created", token.ID)
 	c.Out.Map(2)
 	c.Out.BulkString("id")
 	c.Out.BulkString(token.ID)

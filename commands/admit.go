@@ -71,6 +71,9 @@ func (e *Engine) admit(s *Session, r Request, now time.Time) (*Command, verdict,
 			return cmd, refuse, err
 		}
 	}
+	if s.trail != nil && s.trailRefuses(cmd) {
+		return cmd, refuse, errTrailBroken
+	}
 	// Its sender is not waiting for messages in RESP2, where a reply could not be
 	// told from one.
 	if s.subs.total > 0 && s.proto == resp.V2 && !cmd.has(PubSub) {
@@ -177,7 +180,7 @@ func checkChannels(cmd *Command, argv [][]byte, p *auth.Principal) error {
 }
 
 // refused answers a command that admission turned away.
-func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) {
+func (e *Engine) refused(s *Session, cmd *Command, argv [][]byte, err error, out *resp.Writer) {
 	if cmd != nil {
 		cmd.hits.rejected.Add(1)
 	}
@@ -192,4 +195,8 @@ func (e *Engine) refused(s *Session, cmd *Command, err error, out *resp.Writer) 
 	text := e.wireText(err)
 	e.totals.errors.add(text)
 	out.Error(text)
+	if s.trail != nil {
+		s.aud.lines = s.auditRefusal(s.aud.lines, cmd, argv, wireError(err).Code, "")
+		s.aud.n++
+	}
 }

@@ -3,11 +3,13 @@ package commands
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cubbykv/cubby/audit"
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
@@ -16,7 +18,7 @@ import (
 
 // benchmarkEngine drives one session of an engine on the real store, in memory,
 // with 1,000 keys of 64 bytes.
-func benchmarkEngine(b *testing.B, pipeline int, argv func(i int) [][]byte) {
+func benchmarkEngine(b *testing.B, pipeline int, argv func(i int) [][]byte, change ...func(*Engine)) {
 	b.Helper()
 	store, err := bunt.Open(bunt.Options{})
 	require.NoError(b, err)
@@ -24,6 +26,9 @@ func benchmarkEngine(b *testing.B, pipeline int, argv func(i int) [][]byte) {
 	dir, err := auth.Open(context.Background(), store, auth.Options{})
 	require.NoError(b, err)
 	e := New(Options{Store: store, Directory: dir})
+	for _, f := range change {
+		f(e)
+	}
 	s := e.NewSession(SessionOptions{Door: "resp"})
 	limits := auth.DefaultLimits()
 	limits.TTLMin[0] = time.Second
@@ -71,6 +76,30 @@ func BenchmarkEngine(b *testing.B) {
 	}
 }
 
+// BenchmarkAudited is BenchmarkEngine with an audit trail. Its writer shares the
+// processor, as it does in a server.
+func BenchmarkAudited(b *testing.B) {
+	value := make([]byte, 64)
+	for _, cmd := range []struct {
+		name string
+		argv func(i int) [][]byte
+	}{
+		{"GET", func(i int) [][]byte { return [][]byte{[]byte("GET"), benchKey(i)} }},
+		{"SET", func(i int) [][]byte { return [][]byte{[]byte("SET"), benchKey(i), value} }},
+	} {
+		for _, pipeline := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/P%d", cmd.name, pipeline), func(b *testing.B) {
+				t, err := audit.Open(audit.Options{Path: filepath.Join(b.TempDir(), "audit.log"),
+					Settings: audit.Settings{QueueBytes: 16 << 20, FileBytes: 64 << 20, Files: 2, Block: true}})
+				require.NoError(b, err)
+				benchmarkEngine(b, pipeline, cmd.argv, func(e *Engine) { e.SetAuditTrail(t) })
+				require.NoError(b, t.Close())
+				b.ReportMetric(float64(t.Stats().Written)/float64(b.N*pipeline), "lines/cmd")
+			})
+		}
+	}
+}
+
 // TestHotPathAllocatesNextToNothing guards what the benchmarks show: a GET
 // allocates nothing, a SET its value.
 func TestHotPathAllocatesNextToNothing(t *testing.T) {
@@ -97,4 +126,11 @@ func TestHotPathAllocatesNextToNothing(t *testing.T) {
 	require.LessOrEqual(t, run("SET", "k", "some value", "EX", "100"), 1.2)
 	require.LessOrEqual(t, run("GET", "k"), 0.1)
 	require.LessOrEqual(t, run("INCR", "n"), 1.2)
+
+	trail, err := audit.Open(audit.Options{Path: filepath.Join(t.TempDir(), "audit.log"), Settings: audit.Settings{QueueBytes: 16 << 20}})
+	require.NoError(t, err)
+	c.e.SetAuditTrail(trail)
+	require.LessOrEqual(t, run("SET", "k", "some value"), 1.3, "a line costs none, but for the buffers that grow and go")
+	require.LessOrEqual(t, run("GET", "k"), 0.1)
+	require.NoError(t, trail.Close())
 }

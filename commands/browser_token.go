@@ -9,7 +9,7 @@ import (
 
 func browserTokenRows() []*Command {
 	return []*Command{
-		{Name: "token.session", Arity: -1, Flags: NoMulti | NoScript | Slow, ACL: "slow connection", Group: "connection", Since: "cubby 0.1.0",
+		{Name: "token.session", Arity: -1, Flags: Controls | NoMulti | NoScript | Slow, ACL: "slow connection", Group: "connection", Since: "cubby 0.1.0",
 			Syntax: "[EXPIRES duration] [READONLY] [PREFIX prefix] [ORIGIN origin ...]",
 			Doc: "Returns a token for a browser, with its end and its scope. It lasts at most an hour and never longer than the token that the connection signed in with, " +
 				"may do no more than that one, and ends with it. It names the web origins that it may be used from.", Run: runTokenSession},

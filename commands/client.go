@@ -21,7 +21,7 @@ func clientRows() []*Command {
 			Doc: "Returns the number of this connection.", Run: runClientID},
 		{Name: "client|info", Arity: 2, Flags: OwnConnection, Also: also, Tips: "nondeterministic_output", ACL: "slow connection", Group: "connection", Since: "6.2.0",
 			Doc: "Describes this connection in the format of CLIENT LIST.", Run: runClientInfo},
-		{Name: "client|kill", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "2.4.0",
+		{Name: "client|kill", Arity: -3, Flags: Controls, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "2.4.0",
 			Syntax: "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage]>",
 			Doc:    "Closes connections of the namespace; the admin those of any. A restricted token closes only what was opened with it.", Run: runClientKill},
 		{Name: "client|list", Arity: -2, Also: also, Tips: "nondeterministic_output",
@@ -32,7 +32,7 @@ func clientRows() []*Command {
 			Syntax: "<ON | OFF>", Doc: "Accepted and without effect: no connection is ever evicted.", Run: runClientSwitch},
 		{Name: "client|no-touch", Arity: 3, Flags: OwnConnection, Also: also, ACL: "slow connection", Group: "connection", Since: "7.2.0",
 			Syntax: "<ON | OFF>", Doc: "Accepted and without effect: reading a key changes nothing about it.", Run: runClientSwitch},
-		{Name: "client|pause", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "3.0.0",
+		{Name: "client|pause", Arity: -3, Flags: Controls, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "3.0.0",
 			Syntax: "timeout [WRITE | ALL]",
 			Doc: "Lets the commands of the namespace, or only those that write, wait for a number of milliseconds, at most an hour. " +
 				"The admin pauses everybody but admins. Commands that sign in do not wait, nor does CLIENT UNPAUSE.", Run: runClientPause},
@@ -42,9 +42,9 @@ func clientRows() []*Command {
 			Syntax: "<LIB-NAME name | LIB-VER version>", Doc: "Tells the client library's name and version to CLIENT LIST.", Run: runClientSetInfo},
 		{Name: "client|setname", Arity: 3, Flags: OwnConnection | Stateful, Also: also, ACL: "slow connection", Group: "connection", Since: "2.6.9",
 			Syntax: "connection-name", Doc: "Names this connection; an empty name takes it back.", Run: runClientSetName},
-		{Name: "client|unblock", Arity: -3, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "5.0.0",
+		{Name: "client|unblock", Arity: -3, Flags: Controls, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "5.0.0",
 			Syntax: "client-id [TIMEOUT | ERROR]", Doc: "Answers 0: no command blocks a connection.", Run: runClientUnblock},
-		{Name: "client|unpause", Arity: 2, Flags: EndsPause, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "6.2.0",
+		{Name: "client|unpause", Arity: 2, Flags: Controls | EndsPause, Also: also, ACL: "slow admin dangerous connection", Group: "connection", Since: "6.2.0",
 			Doc: "Ends the pause that CLIENT PAUSE began.", Run: runClientUnpause},
 	}
 	rows = append(rows, trackingRows()...)

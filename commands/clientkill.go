@@ -144,6 +144,7 @@ func (c *Call) kill(f killFilter) int {
 		}
 		killed++
 	}
+	auditDetail(c, "killed", int64(killed))
 	return killed
 }
 

@@ -192,6 +192,7 @@ func runReset(c *Call) error {
 	s := c.Session
 	s.setMonitoring(false)
 	s.become(c.Engine.arrival(s))
+	c.Engine.auditArrival(s, c.Engine.clock())
 	s.setProto(resp.V2, c.Out)
 	if s.reply == replyOff {
 		s.reply = replyOn

@@ -127,7 +127,8 @@ func TestTokensEndWhileConnected(t *testing.T) {
 	require.Equal(t, ended, b.run("GET k"))
 	fresh, _ := h.token(id, auth.Scope{})
 	require.Equal(t, "$1\r\nv", b.run("AUTH "+fresh, "GET k"))
-	require.NoError(t, h.dir.DropApp(context.Background(), id))
+	_, err = h.dir.DropApp(context.Background(), id)
+	require.NoError(t, err)
 	require.Equal(t, ended, b.run("GET k"))
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cubbykv/cubby/audit"
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
@@ -40,6 +41,8 @@ type Options struct {
 	Config Config
 	// Settings may change later (Reconfigure); nil are DefaultSettings.
 	Settings *Settings
+	// Trail is the audit trail; nil is none. See SetAuditTrail.
+	Trail *audit.Trail
 }
 
 // ServerInfo is what INFO tells about the process.
@@ -119,6 +122,7 @@ type Engine struct {
 	refusalLogged atomic.Int64 // Unix milliseconds of the last line about a disk that refuses writes
 	totals        totals
 	scripts       scriptSpaces
+	trail         atomic.Pointer[audit.Trail]
 	machines      machinePool
 	scriptOptions atomic.Pointer[ScriptOptions]
 	noScripts     atomic.Bool // the server stops, and waits for none any more
@@ -158,6 +162,7 @@ func New(o Options) *Engine {
 		settings = *o.Settings
 	}
 	e.Reconfigure(settings)
+	e.SetAuditTrail(o.Trail)
 	return e
 }
 
@@ -202,4 +207,5 @@ func (e *Engine) Fail(s *Session, n int, err error, out *resp.Writer) {
 	for range n - s.silenced {
 		out.Error(text)
 	}
+	e.auditFailed(s, wireError(err).Code)
 }

@@ -36,6 +36,7 @@ type held struct {
 type infoSection struct {
 	name  string // as Redis's title, without regard to case
 	extra bool   // left out unless asked for by name, or by all or everything
+	named bool   // left out unless asked for by its name
 	usage bool   // needs report.held
 	write func(*report)
 }
@@ -50,6 +51,7 @@ func infoSections() []infoSection {
 		{name: "Stats", write: (*report).stats},
 		{name: "Replication", write: (*report).replication},
 		{name: "CPU", write: (*report).cpu},
+		{name: "Audit", named: true, write: (*report).audit},
 		{name: "Modules", write: func(*report) {}},
 		{name: "Commandstats", extra: true, write: (*report).commandStats},
 		{name: "Errorstats", write: (*report).errorStats},
@@ -95,7 +97,7 @@ func askedSections(args [][]byte) []infoSection {
 		}
 	}
 	return slices.DeleteFunc(infoSections(), func(s infoSection) bool {
-		return !all && !(standard && !s.extra) && !named[strings.ToLower(s.name)]
+		return (s.named || !all && !(standard && !s.extra)) && !named[strings.ToLower(s.name)]
 	})
 }
 

@@ -3,6 +3,7 @@ package commands
 import (
 	"runtime/debug"
 
+	"github.com/cubbykv/cubby/internal/kverr"
 	"github.com/cubbykv/cubby/storage"
 )
 
@@ -10,6 +11,11 @@ import (
 // none. It returns an error only when the whole transaction must be given up.
 func (r *run) invoke(it *item) error {
 	cmd, s := it.cmd, r.session
+	r.current = it
+	it.note = nil // of a run that is repeated
+	if s.trail != nil && s.db != r.homeDB {
+		it.noted().db = s.db + 1
+	}
 	c := &r.call
 	*c = Call{Ctx: r.ctx, Engine: r.engine, Session: s, Cmd: cmd, Argv: it.argv, Out: r.out, run: r, script: it.script, db: s.db, stages: &r.stages, scratch: &r.scratch}
 	if p := s.principal; p != nil && p.App != nil {
@@ -52,6 +58,7 @@ func (r *run) invoke(it *item) error {
 		r.remember(cmd, it.argv)
 	}
 	r.flushTold = false
+	lines := s.innerLines()
 	err := r.guarded(c)
 	if err == nil && c.Tx != nil && cmd.mayWrite() {
 		var fatal error
@@ -69,6 +76,10 @@ func (r *run) invoke(it *item) error {
 			r.dropChanges(changed) // of a script's commands
 		}
 		r.out.Error(text)
+		it.fail(s, err)
+	}
+	if s.trail != nil && cmd.has(Scripts) {
+		it.keepInner(s, lines, err, r.out.Bytes()[mark:])
 	}
 	if r.txn == nil && r.outer == nil {
 		notices.place(own, r.out.Len())
@@ -115,7 +126,7 @@ func (r *run) keep(c *Call) (refusal, fatal error) {
 func (r *run) guarded(c *Call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.engine.log.Error("panic in a command", "command", c.Cmd.Name, "panic", p, "stack", string(debug.Stack()))
+			r.engine.log.Error("panic in a command", "command", c.Cmd.Name, "panic", kverr.PanicText(p), "stack", string(debug.Stack()))
 			err = errPlatform
 		}
 	}()

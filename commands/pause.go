@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cubbykv/cubby/audit"
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/kverr"
 	"github.com/cubbykv/cubby/storage"
@@ -145,6 +146,11 @@ func (p *pauses) holding(app *auth.App, writes bool) <-chan struct{} {
 // A door that must not block asks before each command (TryDo), stops in front
 // of one that has to wait, and goes on when the channel is closed.
 func (e *Engine) mustWait(s *Session, r Request) <-chan struct{} {
+	if s.trail != nil && s.trail.Pressure() != audit.Calm {
+		if room := e.trailHolds(s, s.trail, r); room != nil {
+			return room
+		}
+	}
 	if e.pauses.active.Load() == 0 {
 		return nil
 	}

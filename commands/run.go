@@ -22,6 +22,7 @@ type item struct {
 	cmd    *Command
 	argv   [][]byte
 	script *script // of a command with the flag Scripts, once it is known
+	note   *auditNote
 }
 
 // Do runs commands from the front of batch and appends one reply for each to
@@ -53,6 +54,9 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 		s.last.Store(ms)
 	}
 	e.noteActivity()
+	if t := e.trail.Load(); t != s.trail {
+		s.useTrail(t)
+	}
 	s.silenced, s.extra = 0, 0
 	s.hold = 0
 	out.SetProto(s.proto)
@@ -95,6 +99,9 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 	}
 	if len(s.late) > 0 {
 		s.sayLate(out)
+	}
+	if s.trail != nil {
+		e.handOver(s)
 	}
 	s.putOff = hasty && r.waits
 	return n, seq, r.waits
@@ -148,7 +155,11 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 			s.replyBytes = size / n
 		}
 		s.endReply(r.out, mark, reply, n)
-		e.account(s, r.items, s.watch.lap())
+		took := s.watch.lap()
+		e.account(s, r.items, took)
+		if s.trail != nil {
+			s.audit(r.items, took, r.homeDB, "")
+		}
 		if e.monitors.any() {
 			e.tellMonitors(s, r.homeDB, r.items, r.now, seq)
 		}
@@ -169,10 +180,10 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 	mark = r.out.Mark()
 	switch v {
 	case refuse:
-		e.refused(s, cmd, err, r.out)
+		e.refused(s, cmd, argv, err, r.out)
 	case enqueue:
 		if err := s.enqueue(cmd, argv, r.out); err != nil {
-			e.refused(s, cmd, err, r.out)
+			e.refused(s, cmd, argv, err, r.out)
 		}
 	default:
 		r.items = append(r.items[:0], item{cmd: cmd, argv: argv})
@@ -185,7 +196,11 @@ func (e *Engine) step(s *Session, batch []Request) (n int, seq storage.Seq) {
 		}
 		s.ranLast(cmd)
 		s.endReply(r.out, mark, reply, 1)
-		e.account(s, r.items, s.watch.lap())
+		took := s.watch.lap()
+		e.account(s, r.items, took)
+		if s.trail != nil {
+			s.audit(r.items, took, r.homeDB, "")
+		}
 		if e.monitors.any() {
 			e.tellMonitors(s, r.homeDB, r.items, r.now, max(r.seen, after))
 		}
@@ -217,6 +232,7 @@ type run struct {
 	out     *resp.Writer
 	mark    int // where the replies of the run begin
 	items   []item
+	current *item        // under way
 	txn     *transaction // set while EXEC performs it
 	watched []watchedKey // of txn
 	homeDB  int          // the session's database when the run began
@@ -336,9 +352,12 @@ func (r *run) failAll(err error) {
 	if r.txn != nil {
 		r.engine.totals.errors.add(text)
 		r.out.Error(text) // EXEC is one reply
+		r.session.run.current.fail(r.session, err)
 		return
 	}
 	for i := range r.items {
+		r.items[i].note = nil
+		r.items[i].fail(r.session, err)
 		r.items[i].cmd.hits.failed.Add(1)
 		r.engine.totals.errors.add(text)
 		r.out.Error(text)
@@ -439,6 +458,9 @@ func (r *run) perform() error {
 func (r *run) undo() {
 	r.out.Rewind(r.mark)
 	r.dropNotices()
+	if a := r.session.aud; a != nil {
+		a.inner, a.innerN = a.inner[:0], 0
+	}
 	if r.subsBefore != nil {
 		r.session.restore(r.subsBefore)
 	}

@@ -170,6 +170,7 @@ func (h *scriptHost) Call(argv [][]byte, proto int) []byte {
 	}
 	if err != nil {
 		h.out.Error(e.wireText(err))
+		h.auditRefusal(cmd, argv, err)
 		return h.out.Bytes()
 	}
 	if cmd.mayWrite() {
@@ -184,6 +185,7 @@ func (h *scriptHost) Call(argv [][]byte, proto int) []byte {
 		h.out.Reset()
 		h.out.Error(e.wireText(h.fatal))
 	}
+	h.audit()
 	if h.out.Overflowed() {
 		h.out.Reset()
 		h.out.Error(e.wireText(kverr.Newf(kverr.BadInput, "the reply is larger than %d bytes", maxCallReply)))

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cubbykv/cubby/audit"
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
@@ -106,6 +107,9 @@ type Session struct {
 
 	late [][]byte // messages for the end of the batch
 
+	trail *audit.Trail // as the last Do found it; nil is off
+	aud   *auditor     // made when trail is on
+
 	run    run  // the state of the run under way, kept to spare allocations
 	txnRun *run // the same for EXEC; made at the first one
 
@@ -161,6 +165,7 @@ func (e *Engine) NewSession(o SessionOptions) *Session {
 	e.sessions[s.id] = s
 	e.mu.Unlock()
 	e.totals.connections.Add(1)
+	e.auditArrival(s, now)
 	return s
 }
 
@@ -191,6 +196,9 @@ func (e *Engine) EndSession(s *Session) {
 	s.leaveScriptSpace()
 	s.leavePlace()
 	s.forgetQueue()
+	if s.trail != nil && s.aud.n > 0 { // after a fault of ours
+		e.handOver(s)
+	}
 }
 
 // SignedIn tells whether the session has a principal. Doors allow more before
@@ -248,6 +256,9 @@ func (s *Session) become(p *auth.Principal) {
 	s.standIn(p)
 	s.principal = p
 	s.foreign = !p.Admits(s.opts.Origin)
+	if s.aud != nil {
+		s.aud.who = nil
+	}
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)
 	s.forgetNamespace()

@@ -18,6 +18,7 @@ func (c *Call) signIn(user, secret string) error {
 		err = s.takePlace(p)
 	}
 	c.Engine.signInEnded(s, p, err)
+	c.auditSignIn(user, secret, err)
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,8 @@ func TestAnEndedCertificateIsCalledByItsName(t *testing.T) {
 	const ended = "-NOAUTH the certificate has expired or its app was dropped; sign in again, or connect with another certificate"
 	require.Equal(t, ended, c.run("GET k"))
 	other := h.withCertificate("acme/shop", time.Minute)
-	require.NoError(t, h.dir.DropApp(t.Context(), shop))
+	_, err := h.dir.DropApp(t.Context(), shop)
+	require.NoError(t, err)
 	require.Equal(t, ended, other.run("GET k"))
 }
 

@@ -35,6 +35,7 @@ const (
 	Tracked                         // CLIENT TRACKING remembers its keys; follows from what COMMAND INFO tells
 	Slow                            // may take long or wait: a door that serves many from one loop runs it elsewhere
 	Narrowed                        // for a token with a key prefix, only the keys under it exist
+	Controls                        // acts upon others of the namespace: goes into the audit trail
 )
 
 // KeySpec says which arguments are keys, in Redis's terms: the first and last

@@ -185,7 +185,11 @@ func (e *Engine) execute(c *Call, txn *transaction) storage.Seq {
 		r.deliverNotices(r.seen)
 	}
 	if r.done && len(txn.items) > 0 {
-		e.account(s, txn.items, s.watch.since(began))
+		took := s.watch.since(began)
+		e.account(s, txn.items, took)
+		if s.trail != nil && s.run.current.note == nil { // or nothing of it was kept
+			s.audit(txn.items, took, r.homeDB, "exec")
+		}
 		e.tellMonitors(s, r.homeDB, txn.items, r.now, max(r.seen, seq))
 	}
 	return seq

@@ -70,6 +70,10 @@ type Config struct {
 	LogLevel LogLevel // least severe level that is logged
 	LogFile  string   // path; empty is standard error
 
+	LogFormat LogFormat // of its lines
+
+	Audit Audit
+
 	Limits Limits // of every namespace for which the admin set no others
 
 	// Anonymous is the namespace ("tenant/app") as which clients act that did
@@ -148,6 +152,34 @@ const (
 	LogVerbose LogLevel = "verbose"
 	LogNotice  LogLevel = "notice"
 	LogWarning LogLevel = "warning"
+)
+
+// LogFormat is how lines of the log look.
+type LogFormat string
+
+// The values of log-format.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Audit is the audit trail.
+type Audit struct {
+	File      string // path; empty keeps none
+	FileSize  int64  // bytes after which a new file begins; 0 is never
+	Files     int    // older ones that are kept; 0 is all
+	QueueSize int64  // bytes that may wait for the disk
+	OnFull    AuditOnFull
+	Fsync     Fsync // everysec or no
+}
+
+// AuditOnFull is what happens when the trail's queue is full.
+type AuditOnFull string
+
+// The values of audit-on-full.
+const (
+	AuditBlock AuditOnFull = "block" // writes wait, or are refused
+	AuditDrop  AuditOnFull = "drop"  // lines are lost and counted
 )
 
 // Address is one address of bind.

@@ -32,6 +32,7 @@ type Directive struct {
 	Live    Part   // what a change concerns while the server runs; empty: it cannot change
 	Public  bool   // apps may see it
 	Secret  bool   // must not be shown or logged
+	Example string // what redis.conf.example sets; empty is the default
 }
 
 // Part is a part of the running server. Whoever wires it knows how each takes a
@@ -46,6 +47,7 @@ const (
 	PartSignIn    Part = "sign-in"   // which JWTs are accepted
 	PartStore     Part = "store"
 	PartLog       Part = "log"
+	PartAudit     Part = "audit"   // the audit trail
 	PartTLS       Part = "tls"     // what new connections with TLS get
 	PartProcess   Part = "process" // what is read when it is needed
 )

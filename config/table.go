@@ -17,7 +17,7 @@ const (
 
 // table is everything the configuration knows. include has no value: the
 // loader reads the file in its place.
-var table = slices.Concat(serverRows(), tlsRows(), limitRows())
+var table = slices.Concat(serverRows(), auditRows(), tlsRows(), limitRows())
 
 func serverRows() []directive {
 	return []directive{
@@ -166,6 +166,9 @@ func serverRows() []directive {
 		{Directive{Name: "logfile", Group: "Log", Default: `""`,
 			Doc: "The file that the log is appended to; empty is standard error. SIGHUP opens it anew, after a tool has moved it away."},
 			text{func(c *Config) *string { return &c.LogFile }, 0, 4095, true}},
+		{Directive{Name: "log-format", Group: "Log", Default: "text",
+			Doc: "How lines of the log look: text is key=value, json an object."},
+			choice[LogFormat]{func(c *Config) *LogFormat { return &c.LogFormat }, []LogFormat{LogText, LogJSON}}},
 	}
 }
 

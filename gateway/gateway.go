@@ -57,7 +57,7 @@ const (
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if v := recover(); v != nil {
-			g.options.Log.Error("panic while answering over HTTP", "error", fmt.Sprint(v), "remote", r.RemoteAddr, "stack", string(debug.Stack()))
+			g.options.Log.Error("panic while answering over HTTP", "panic", kverr.PanicText(v), "remote", r.RemoteAddr, "stack", string(debug.Stack()))
 			fail(w, r, errPanic)
 		}
 	}()

@@ -307,7 +307,7 @@ func TestPanicInHandler(t *testing.T) {
 	c.hears(strings.Repeat(broken, 3))
 	c.say(command("PING"))
 	c.hears("+PONG\r\n")
-	require.Contains(t, d.log.String(), "the handler is broken")
+	require.Contains(t, d.log.String(), "panic while answering")
 	require.Contains(t, d.log.String(), "harness_test.go", "the stack is in the log")
 }
 

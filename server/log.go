@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+
+	"github.com/cubbykv/cubby/internal/kverr"
 )
 
 // logger writes log lines that name the connection's peer.
@@ -20,7 +22,7 @@ func (l logger) debug(msg string, args ...any) { l.Debug(msg, append(args, l.rem
 func (l logger) warn(msg string, args ...any)  { l.Warn(msg, append(args, l.remote())...) }
 
 func (l logger) panicked(doing string, v any) {
-	l.Error("panic while "+doing, "panic", v, "stack", string(debug.Stack()), l.remote())
+	l.Error("panic while "+doing, "panic", kverr.PanicText(v), "stack", string(debug.Stack()), l.remote())
 }
 
 // breach notes a breach of the protocol and returns the reply to it, nil for

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cubbykv/cubby/internal/kverr"
 )
 
 // tickEvery is how often a loop looks for connections that are idle or do not
@@ -163,7 +165,7 @@ func (l *loop) turn(n int) {
 	defer func() {
 		if v := recover(); v != nil {
 			// Nobody knows how far their replies are.
-			l.server.log.Error("panic in an event loop", "panic", v, "stack", string(debug.Stack()))
+			l.server.log.Error("panic in an event loop", "panic", kverr.PanicText(v), "stack", string(debug.Stack()))
 			for _, c := range l.answered {
 				c.close()
 			}

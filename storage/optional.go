@@ -91,3 +91,13 @@ type BackupInfo struct {
 	Files     int   // in it
 	Bytes     int64 // of the files in it
 }
+
+// Forgetter keeps a history of its writes beside the data, and deletes it from
+// the oldest end.
+type Forgetter interface {
+	// History returns the positions of the oldest write that the history still has
+	// and of the newest write so far, which are no Seqs. Of what was dropped before
+	// newest, nothing is left once oldest is greater. Without a history oldest is
+	// math.MaxUint64.
+	History() (oldest, newest uint64)
+}

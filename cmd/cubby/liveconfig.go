@@ -60,6 +60,12 @@ func (l *liveConfig) appliers() map[config.Part]func(*config.Config) error {
 			p.logLevel.Set(logLevel(c.LogLevel))
 			return nil
 		},
+		config.PartAudit: func(c *config.Config) error {
+			if p.audit != nil {
+				p.audit.Configure(auditSettings(&c.Audit))
+			}
+			return nil
+		},
 		config.PartTLS:     p.loadTLS,
 		config.PartProcess: func(*config.Config) error { return nil }, // reads it when it needs it
 	}

@@ -70,7 +70,11 @@ func newLogger(c *config.Config, level slog.Leveler, standard io.Writer) (*slog.
 	if err := out.use(c.LogFile); err != nil {
 		return nil, nil, err
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), out, nil
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == config.LogJSON {
+		return slog.New(slog.NewJSONHandler(out, options)), out, nil
+	}
+	return slog.New(slog.NewTextHandler(out, options)), out, nil
 }
 
 func logLevel(l config.LogLevel) slog.Level {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cubbykv/cubby/audit"
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/config"
@@ -42,6 +43,8 @@ type process struct {
 	logOutput *logOutput
 	live      *liveConfig
 	tls       tlsconf.Current
+	audit     *audit.Trail  // nil is none
+	forgotten chan struct{} // the store has deleted old parts of its journal
 	// passwordSet tells that the operator chose the admin's password.
 	passwordSet atomic.Bool
 }
@@ -79,6 +82,17 @@ func (p *process) run(ctx context.Context) (err error) {
 			err = fmt.Errorf("the data could not be written to its end: %w", e)
 		}
 	}()
+	if err := p.openAudit(); err != nil {
+		return err
+	}
+	defer func() {
+		if p.audit == nil {
+			return
+		}
+		if e := p.audit.Close(); e != nil && err == nil {
+			err = fmt.Errorf("the audit trail could not be written to its end: %w", e)
+		}
+	}()
 	if err := p.openDirectory(ctx); err != nil {
 		return err
 	}
@@ -110,6 +124,8 @@ func (p *process) wait(ctx context.Context, failed <-chan error) error {
 			return fmt.Errorf("the server stopped listening: %w", err)
 		case <-p.hangup:
 			p.reload()
+		case <-p.forgotten:
+			p.signOff(ctx)
 		}
 	}
 }
@@ -127,7 +143,15 @@ func (p *process) openStore() error {
 	var err error
 	engine := new(atomic.Pointer[commands.Engine])
 	p.engine = engine
+	p.forgotten = make(chan struct{}, 1)
+	p.forgotten <- struct{}{} // an earlier process may have had no time for it
 	p.store, err = bunt.Open(bunt.Options{
+		OnForgotten: func() {
+			select {
+			case p.forgotten <- struct{}{}:
+			default: // it is going to be looked at
+			}
+		},
 		Dir: c.Dir, Sync: sync, SegmentBytes: c.JournalSegmentSize,
 		IdleTimeout: c.SpaceIdleTimeout, MaxMemory: c.MaxMemory, Log: p.log,
 		OnExpired: func(db int, id storage.ID, keys []string) {
@@ -206,6 +230,7 @@ func (p *process) newEngine(stop func()) *commands.Engine {
 		KeyspaceEvents: p.config.NotifyKeyspaceEvents,
 		Config:         p.live,
 		Settings:       &settings,
+		Trail:          p.audit,
 		TrackedKeys:    p.config.TrackingTableMaxKeys,
 	})
 	p.engine.Store(e)

@@ -13,10 +13,11 @@ func (p *process) reload() {
 		p.reopenLog(c.LogFile)
 	}
 	secure := c.TLS.Port != 0 || c.TLS.HTTPPort != 0
-	if !secure && c.JWTKeysFile == "" && c.LogFile == "" {
-		p.log.Info("SIGHUP: there is nothing to reload without tls-port, jwt-keys-file or logfile")
+	if !secure && c.JWTKeysFile == "" && c.LogFile == "" && c.Audit.File == "" {
+		p.log.Info("SIGHUP: there is nothing to reload without tls-port, jwt-keys-file, logfile or audit-file")
 		return
 	}
+	p.reopenAudit()
 	if secure {
 		p.reloadTLS(c)
 	}

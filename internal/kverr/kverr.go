@@ -117,3 +117,12 @@ func CodeOf(err error) Code {
 	}
 	return PlatformError
 }
+
+var known = map[Code]bool{
+	SizeExceeded: true, CapReached: true, BadInput: true, RateLimited: true, PlatformError: true,
+	Err: true, NoAuth: true, WrongPass: true, NoPerm: true, NoProto: true, WrongType: true, ExecAbort: true, NoScript: true,
+	Busy: true, OOM: true, Misconf: true, BusyKey: true, NotBusy: true, Unkillable: true,
+}
+
+// Known tells whether code is one of those above.
+func Known(code Code) bool { return known[code] }

@@ -39,7 +39,9 @@ var layers = map[string][]string{
 
 	"internal/lua": {"internal/resp"},
 
-	"commands":                  {"auth", "storage", "internal/hostaddr", "internal/kverr", "internal/lua", "internal/resp"},
+	"audit": {},
+
+	"commands":                  {"audit", "auth", "storage", "internal/hostaddr", "internal/kverr", "internal/lua", "internal/resp"},
 	"commands/internal/gendocs": {"commands"},
 
 	// Doors: they translate, so they know the engine and not what is below it.
@@ -57,7 +59,7 @@ var layers = map[string][]string{
 	"client/kvtest": {"auth", "client", "internal/inmemory", "server", "storage", "storage/storetest"},
 
 	// cmd wires everything.
-	"cmd/cubby": {"auth", "commands", "config", "gateway", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
+	"cmd/cubby": {"audit", "auth", "commands", "config", "gateway", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
 
 	"internal/redistest":           {"internal/resp", "internal/testneed"},
 	"integration":                  {},

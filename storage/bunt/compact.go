@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	iofs "io/fs"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -181,6 +182,25 @@ func (s *Store) snapshotSpace(ctx context.Context, sp *space, last uint64, pace 
 
 // deleteCovered deletes the closed segments that no snapshot needs any more.
 func (s *Store) deleteCovered() error {
+	before, _ := s.History()
+	err := s.deleteSegments()
+	if after, _ := s.History(); s.opts.OnForgotten != nil && after > before {
+		s.opts.OnForgotten()
+	}
+	return err
+}
+
+// History implements storage.Forgetter. A journal's records are numbered.
+func (s *Store) History() (oldest, newest uint64) {
+	if s.journal == nil {
+		return math.MaxUint64, 0
+	}
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.segments[0].first, s.journal.last
+}
+
+func (s *Store) deleteSegments() error {
 	s.compacting.Lock() // a snapshot under way has taken its space off the list
 	defer s.compacting.Unlock()
 	s.drops.Lock()

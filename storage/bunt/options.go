@@ -69,6 +69,10 @@ type Options struct {
 	// without notice. Default: nobody is told.
 	OnExpired func(db int, id storage.ID, keys []string)
 
+	// OnForgotten is called, outside all locks, when the journal's oldest end was
+	// deleted: see History. It should not block. Default: nobody is told.
+	OnForgotten func()
+
 	// fs lets tests put faults under the store. Default: the system's files.
 	fs fileSystem
 	// txBytes is how many bytes of keys and values a transaction may write, unless
