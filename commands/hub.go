@@ -221,57 +221,69 @@ func (h *hub) leave(s *Session, kind subscriptionKind, name string) {
 	}
 }
 
-// receivers counts to whom a message would go. Who subscribed twice
-// gets it twice.
-func (h *hub) receivers(m *notice) int {
+// receivers counts to whom a message would go. Who subscribed twice gets it
+// twice. known are those that a token with a key prefix may know of: tokens with
+// that prefix or a longer one.
+func (h *hub) receivers(m *notice, prefix string) (all, known int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
+	count := func(a *audience) {
+		heard := func(s *Session) bool { return mayHear(s.principal.Prefix(), m) }
+		all += a.count("", heard)
+		known += a.count(prefix, heard)
+	}
 	if a := h.audiences[m.kind][m.channel]; a != nil {
-		n = a.hearing(m)
+		count(a)
 	}
 	if m.kind == subChannel {
 		for _, a := range h.patterns {
 			if a.glob.match(m.channel) {
-				n += a.hearing(m)
+				count(a)
 			}
+		}
+	}
+	return all, known
+}
+
+// count counts the sessions in the audience that a token with a key prefix may
+// know of, and that also fit.
+func (a *audience) count(prefix string, fits func(*Session) bool) int {
+	if a.narrowed == 0 {
+		if prefix == "" {
+			return len(a.sessions)
+		}
+		return 0
+	}
+	n := 0
+	for s := range a.sessions {
+		if strings.HasPrefix(s.principal.Prefix(), prefix) && (fits == nil || fits(s)) {
+			n++
 		}
 	}
 	return n
 }
 
-// hearing counts the sessions that a message to the audience is for.
-func (a *audience) hearing(m *notice) int {
-	n := len(a.sessions)
-	if a.narrowed > 0 {
-		for s := range a.sessions {
-			if !mayHear(s.principal.Prefix(), m) {
-				n--
-			}
-		}
-	}
-	return n
-}
-
-// channels lists the channels of a kind that match a pattern; nil matches all.
-func (h *hub) channels(kind subscriptionKind, pattern *glob) []string {
+// channels lists the channels of a kind that match a pattern (nil matches all),
+// and that somebody subscribed to of whom a token with a key prefix may know.
+func (h *hub) channels(kind subscriptionKind, pattern *glob, prefix string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var list []string
-	for name := range h.audiences[kind] {
-		if pattern == nil || pattern.match(name) {
+	for name, a := range h.audiences[kind] {
+		if (pattern == nil || pattern.match(name)) && a.count(prefix, nil) > 0 {
 			list = append(list, name)
 		}
 	}
 	return list
 }
 
-// subscribers counts the sessions that subscribed to name itself.
-func (h *hub) subscribers(kind subscriptionKind, name string) int {
+// subscribers counts the sessions that subscribed to name itself, and that a token
+// with a key prefix may know of.
+func (h *hub) subscribers(kind subscriptionKind, name, prefix string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a := h.audiences[kind][name]; a != nil {
-		return len(a.sessions)
+		return a.count(prefix, nil)
 	}
 	return 0
 }

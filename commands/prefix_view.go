@@ -89,7 +89,7 @@ func (t *prefixTx) Ascend(from string, yield func(string, storage.Entry) bool) e
 func (t *prefixTx) Clear() error {
 	var keys []string
 	err := t.Ascend("", func(key string, _ storage.Entry) bool {
-		keys = append(keys, key)
+		keys = append(keys, strings.Clone(key)) // who tracks it is told when the transaction is over
 		return true
 	})
 	for i := 0; err == nil && i < len(keys); i++ {

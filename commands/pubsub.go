@@ -334,15 +334,16 @@ func (c *Call) publish(kind subscriptionKind) error {
 	if err := c.checkChannel(channel); err != nil {
 		return err
 	}
-	n := 0
+	message := notice{kind: kind, channel: channel, payload: c.arg(2)}
+	all, known := 0, 0
 	if h := c.hub(); h != nil {
-		n = h.receivers(&notice{kind: kind, channel: channel, payload: c.arg(2)})
-		c.Session.extra += n
+		all, known = h.receivers(&message, c.Session.principal.Prefix())
+		c.Session.extra += all
 	}
-	if n > 0 {
-		c.run.tell(notice{kind: kind, channel: channel, payload: c.arg(2)})
+	if all > 0 {
+		c.run.tell(message)
 	}
-	c.Out.Int(int64(n))
+	c.Out.Int(int64(known))
 	return nil
 }
 
@@ -361,7 +362,7 @@ func (c *Call) listChannels(kind subscriptionKind) error {
 	}
 	var names []string
 	if h := c.hub(); h != nil {
-		names = h.channels(kind, pattern)
+		names = h.channels(kind, pattern, c.Session.principal.Prefix())
 	}
 	if prefix := c.Session.principal.Prefix(); prefix != "" {
 		names = slices.DeleteFunc(names, func(name string) bool { return !mayName(prefix, name, false) })
@@ -379,7 +380,7 @@ func (c *Call) countSubscribers(kind subscriptionKind) error {
 	for i := 2; i < c.argc(); i++ {
 		n := 0
 		if h := c.hub(); h != nil {
-			n = h.subscribers(kind, c.arg(i))
+			n = h.subscribers(kind, c.arg(i), c.Session.principal.Prefix())
 		}
 		c.Out.Bulk(c.Argv[i])
 		c.Out.Int(int64(n))

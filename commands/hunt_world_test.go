@@ -1,0 +1,280 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/storage"
+	"github.com/cubbykv/cubby/storage/storetest"
+)
+
+const (
+	// huntSecret is in values, messages, scripts and names of the victim that no
+	// hostile client ever sends.
+	huntSecret = "SECRET"
+	// huntPrefix is of the keys that the neighbour's token opens.
+	huntPrefix = "own:"
+)
+
+var victimApp = storage.ID{Tenant: "acme", App: "shop"}
+
+// huntWorld is a server with a victim, who may be away, and its two enemies:
+// a stranger in another namespace, and a neighbour who has a prefix of the
+// victim's.
+type huntWorld struct {
+	t        *testing.T
+	h        *harness
+	clock    *storetest.Clock
+	clients  map[string]*client // of the hostile ones
+	who      map[string]*auth.Principal
+	victim   *auth.Principal
+	victims  []*client // connections of the victim; none where it is away
+	killed   int       // of these
+	versions shownVersions
+}
+
+func newHuntWorld(t *testing.T, open func(*storetest.Clock) storage.Store) *huntWorld {
+	t.Helper()
+	clock := storetest.NewClock()
+	w := &huntWorld{t: t, clock: clock, h: newHarnessOn(t, open(clock), clock), clients: make(map[string]*client), versions: shownVersions{numbers: make(map[string]int)}}
+	w.h.engine.SetKeyspaceEvents("KEAmn")
+	app, other := auth.NewApp(victimApp, wideOpen()), auth.NewApp(storage.ID{Tenant: "rival", App: "shop"}, wideOpen())
+	token := func(app *auth.App, id, prefix string) *auth.Principal {
+		return &auth.Principal{App: app, Token: &auth.Token{ID: id, App: app.ID, Scope: auth.Scope{Prefix: prefix}}}
+	}
+	w.victim = token(app, huntSecret+"tokenid", "")
+	w.who = map[string]*auth.Principal{"stranger": token(other, "strangerstranger", ""), "neighbour": token(app, "neighbourneighbo", huntPrefix)}
+	// The same in both worlds: keys that the neighbour may see.
+	setup := w.connect(w.victim, "")
+	setup.pipeline([]string{"MSET", "own:a", "1", "own:b", "text", "own:n", "7"}, []string{"SELECT", "1"}, []string{"SET", "own:a", "one"})
+	w.h.engine.EndSession(setup.s)
+	for name := range w.who {
+		for _, conn := range []string{"2", "3", "ear"} {
+			w.clients[name+conn] = nil
+		}
+	}
+	for _, name := range []string{"stranger", "neighbour"} {
+		for _, conn := range []string{"2", "3", "ear"} {
+			w.restore(name, conn, true)
+		}
+	}
+	return w
+}
+
+// connect opens a connection a millisecond later.
+func (w *huntWorld) connect(p *auth.Principal, remote string) *client {
+	w.clock.Advance(1e6)
+	box := new(inbox)
+	if remote == "" {
+		remote = "127.0.0.1:50000"
+	}
+	s := w.h.engine.NewSession(SessionOptions{Door: "resp", Remote: remote, Local: "127.0.0.1:6379", Push: box.push, TakePushed: box.take})
+	c := &client{t: w.t, e: w.h.engine, s: s, inbox: box}
+	s.become(p)
+	return c
+}
+
+func (w *huntWorld) client(who, conn string) *client { return w.clients[who+conn] }
+
+// restore makes a hostile connection usable again, or anew.
+func (w *huntWorld) restore(who, conn string, anew bool) {
+	c := w.clients[who+conn]
+	switch {
+	case c == nil || anew || c.s.Closing():
+		if c != nil {
+			w.h.engine.EndSession(c.s)
+		}
+		c = w.connect(w.who[who], "")
+		w.clients[who+conn] = c
+	case c.s.principal != w.who[who]:
+		c.s.become(w.who[who])
+	default:
+		return
+	}
+	if conn != "2" {
+		c.raw([]string{"HELLO", "3"})
+	}
+	if conn == "ear" {
+		c.raw([]string{"PSUBSCRIBE", "*", "canary*"}, []string{"SUBSCRIBE", "own:news", "__keyspace@0__:own:a", "__keyevent@0__:set"}, []string{"SSUBSCRIBE", "own:shard"},
+			[]string{"CLIENT", "TRACKING", "ON", "BCAST"})
+	}
+	if conn == "3" {
+		c.raw([]string{"SCRIPT", "LOAD", ownScript})
+	}
+}
+
+// shown finds versions in replies.
+var shownVersionPattern = regexp.MustCompile(`\$7\r\nversion\r\n:(\d+)\r\n`)
+
+// comparable replaces versions, which count the writes of everybody and are
+// enciphered, by how many others were shown before.
+func (w *huntWorld) comparable(raw string) string {
+	return shownVersionPattern.ReplaceAllStringFunc(raw, func(match string) string {
+		text := shownVersionPattern.FindStringSubmatch(match)[1]
+		v := &w.versions
+		if _, known := v.numbers[text]; !known {
+			v.numbers[text] = len(v.numbers)
+			n, err := strconv.ParseUint(text, 10, 64)
+			require.NoError(w.t, err)
+			v.inOrder = append(v.inOrder, n)
+		}
+		return fmt.Sprintf("version #%d", v.numbers[text])
+	})
+}
+
+// plant brings the victim into its world, and returns what its enemies have
+// learnt.
+func (w *huntWorld) plant() (canaries []string) {
+	w.t.Helper()
+	clients := make(map[string]*client)
+	for i, name := range []string{"main", "resp3", "listener", "tracker", "queue", "watcher"} {
+		c := w.connect(w.victim, fmt.Sprintf("10.9.8.7:%d", 1000+i))
+		c.s.opts.Kill = func() { w.killed++ }
+		clients[name] = c
+		w.victims = append(w.victims, c)
+		c.do("CLIENT", "SETNAME", huntSecret+"-"+name)
+	}
+	main := clients["main"]
+	main.pipeline([]string{"MSET", "canary:key", huntSecret, "canary:json", `{"s":"SECRET"}`, "canary:n", "4711"},
+		[]string{"SET", "canary:ttl", huntSecret, "EX", "100000"}, []string{"SELECT", "1"}, []string{"SET", "canary:key", huntSecret}, []string{"SELECT", "0"})
+	script := "return 'SECRET script'"
+	main.do("SCRIPT", "LOAD", script)
+	clients["resp3"].resp3()
+	clients["listener"].raw([]string{"SUBSCRIBE", "canary:news", "__keyevent@0__:set"}, []string{"PSUBSCRIBE", "*"}, []string{"SSUBSCRIBE", "canary:shard"})
+	clients["tracker"].resp3().raw([]string{"CLIENT", "TRACKING", "ON", "BCAST"})
+	clients["resp3"].raw([]string{"CLIENT", "TRACKING", "ON"}, []string{"GET", "canary:key"})
+	clients["queue"].raw([]string{"MULTI"}, []string{"SET", "canary:queued", huntSecret})
+	clients["watcher"].raw([]string{"WATCH", "canary:key", "canary:missing"})
+	for _, c := range w.victims {
+		c.pushed()
+	}
+	cursor := parseReply(w.t, main.do("SCAN", "0", "COUNT", "1")).items[0].text[1:]
+	meta := parseReply(w.t, main.do("KV.META", "canary:json"))
+	version := meta.items[slices.Index(texts(meta.items), "$version")+1].text[1:]
+	for _, c := range w.victims {
+		canaries = append(canaries, strconv.FormatInt(c.s.id, 10))
+	}
+	return append(canaries, "canary:key", "canary:json", "canary:missing", "acme/shop/canary:key", "acme/shop", "acme", "acme/shop:canary:key", "*", "canary*", "canary:news", "canary:shard",
+		cursor, strconv.FormatUint(fingerprint("canary:key"), 10), formatListCursor("canary:key"), formatListCursor("canary:"), version, shaOf(script), "10.9.8.7:1000",
+		"__keyspace@0__:canary:key", "__keyevent@0__:set", "__key*__:*", "a", "own:a", "own:", "0", "1", "own:../canary:key", "own:a\x00canary:key", "default")
+}
+
+// victimState is all that the victim has, and what is kept for it.
+func (w *huntWorld) victimState(who string) string {
+	w.t.Helper()
+	var b strings.Builder
+	for db := range storage.Databases {
+		ns, err := w.h.store.Namespace(context.Background(), db, victimApp)
+		require.NoError(w.t, err)
+		_, err = ns.View(context.Background(), nil, func(tx storage.Tx) error {
+			return tx.Ascend("", func(key string, e storage.Entry) bool {
+				if who != "neighbour" || !strings.HasPrefix(key, huntPrefix) {
+					fmt.Fprintf(&b, "%d %q %q %d %d %d\n", db, key, e.Value, e.ExpiresAt, e.UpdatedAt, e.Version)
+				}
+				return true
+			})
+		})
+		require.NoError(w.t, err)
+	}
+	for _, c := range w.victims {
+		v := c.s.snapshot()
+		v.principal = nil
+		fmt.Fprintf(&b, "%+v closing %v pays %v in hub %v\n", v, c.s.closing, c.e.mustWait(c.s, Request{Argv: [][]byte{[]byte("SET")}}) != nil, c.s.hub != nil)
+	}
+	space := w.victims[0].s.scriptSpace()
+	space.mu.Lock()
+	for name := range space.scripts {
+		if name.scope == "" && name.sha == shaOf("return 'SECRET script'") {
+			b.WriteString("the script is there\n")
+		}
+	}
+	space.mu.Unlock()
+	if h := w.h.engine.hubs.find(victimApp); h != nil {
+		h.tracking.mu.Lock()
+		readers := h.tracking.keys["canary:key"]
+		h.tracking.mu.Unlock()
+		fmt.Fprintf(&b, "tracked %v\n", readers != nil && slices.Contains(readers.ids, w.victims[1].s.id))
+	}
+	fmt.Fprintf(&b, "killed %d", w.killed)
+	return b.String()
+}
+
+// victimActs lets the victim do something, if it is there.
+func (w *huntWorld) victimActs(rnd *rand.Rand) {
+	if len(w.victims) == 0 {
+		return
+	}
+	defer func() {
+		for _, c := range w.victims {
+			c.pushed() // its own doing
+		}
+	}()
+	main := w.victims[0]
+	word := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	key := word("canary:key", "canary:more", "a", "b", "n", "key:1", "list", "own", "missing", "canary:missing")
+	channel := word("canary:news", "a", "b", "news", "n:1", "", "*", "own", "__keyevent@0__:set")
+	switch rnd.IntN(14) {
+	case 0, 1:
+		main.do("SET", key, huntSecret)
+	case 2:
+		main.do("DEL", key)
+	case 3:
+		main.do("PUBLISH", channel, huntSecret)
+	case 4:
+		main.do("SPUBLISH", channel, huntSecret)
+	case 5:
+		main.pipeline([]string{"SELECT", "1"}, []string{"SET", key, huntSecret, "EX", "1000"}, []string{"SELECT", "0"})
+	case 6:
+		main.do("EVAL", "redis.call('SET', KEYS[1], 'SECRET') return redis.call('PUBLISH', ARGV[1], 'SECRET')", "1", key, channel)
+	case 7:
+		w.h.engine.Expired(0, victimApp, []string{"canary:gone", key})
+	case 8:
+		c := w.connectLater()
+		c.do("CLIENT", "SETNAME", huntSecret)
+		c.do("GET", key)
+		w.h.engine.EndSession(c.s)
+	case 9:
+		main.do("SCAN", "0", "COUNT", "1")
+	case 10:
+		main.pipeline([]string{"MULTI"}, []string{"SET", key, huntSecret}, []string{"PUBLISH", channel, huntSecret}, []string{"EXEC"})
+	case 11:
+		main.do("EVAL", fmt.Sprintf("return 'SECRET %d'", rnd.IntN(1000)), "0")
+	case 12:
+		main.do("GETDEL", key)
+	default:
+		w.victims[1].do("GET", "canary:key")
+	}
+	w.victims[1].do("GET", "canary:key")
+}
+
+// connectLater is connect for the victim: time does not go on for it, or the
+// worlds would part.
+func (w *huntWorld) connectLater() *client {
+	box := new(inbox)
+	c := &client{t: w.t, e: w.h.engine, inbox: box,
+		s: w.h.engine.NewSession(SessionOptions{Door: "resp", Remote: "10.9.8.7:2000", Local: "127.0.0.1:6379", Push: box.push, TakePushed: box.take})}
+	c.s.become(w.victim)
+	return c
+}
+
+// victimHears wants the victim to hear nothing of the stranger, and of the
+// neighbour only what is under its prefix.
+func (w *huntWorld) victimHears(who string) {
+	w.t.Helper()
+	for _, c := range w.victims {
+		for _, frame := range frames(c.pushed()) {
+			if frame != "" && (who == "stranger" || !strings.Contains(frame, huntPrefix)) {
+				require.Empty(w.t, frame, "what the victim heard of the %s", who)
+			}
+		}
+	}
+}
