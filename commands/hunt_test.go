@@ -220,6 +220,15 @@ func (u *hunter) arguments(row *Command, who string, withCanaries bool) []string
 		u.own(row, args)
 	}
 	named := strings.Count(row.Name, "|") + 1
+	if aimed := huntAims[row.Name]; withCanaries && aimed != nil && g.chance(50) {
+		args = append(strings.Split(row.Name, "|"), aimed[g.rnd.IntN(len(aimed))]...)
+		for i, a := range args {
+			if known := u.busy.learnt[a]; known != nil {
+				args[i] = pick(&g.generator, known...)
+			}
+		}
+		return args
+	}
 	if !withCanaries || len(args) == named && g.chance(80) {
 		return args
 	}
@@ -288,6 +297,41 @@ var huntArguments = map[string][][]string{
 	"acl|cat":                 {nil, {"read"}},
 }
 
+// huntAims are arguments in which a word such as @key stands for something that
+// the hostile clients should not know, where it means the most.
+var huntAims = map[string][][]string{
+	"scan":            {{"@cursor"}, {"@cursor", "COUNT", "1"}, {"0", "MATCH", "@key"}},
+	"kv.list":         {{"CURSOR", "@page"}, {"PREFIX", "@key"}, {"PREFIX", "@key", "NOVALUES", "CURSOR", "@page"}},
+	"keys":            {{"@key"}},
+	"evalsha":         {{"@sha", "0"}},
+	"evalsha_ro":      {{"@sha", "0"}},
+	"script|exists":   {{"@sha"}, {"@sha", "@sha"}},
+	"client|kill":     {{"ID", "@id"}, {"ADDR", "@addr"}, {"@addr"}, {"ID", "@id", "SKIPME", "no"}, {"USER", "acme/shop"}},
+	"client|list":     {{"ID", "@id", "@id"}},
+	"client|unblock":  {{"@id", "ERROR"}},
+	"client|tracking": {{"ON", "REDIRECT", "@id"}, {"ON", "BCAST", "PREFIX", "@key"}},
+	"kv.set":          {{"@key", "1", "IFVERSION", "@version"}, {"own:a", "1", "IFVERSION", "@version"}, {"@key", "1", "XX"}},
+	"kv.meta":         {{"@key"}},
+	"get":             {{"@key"}},
+	"copy":            {{"own:a", "@key", "REPLACE"}, {"@key", "own:a", "REPLACE"}, {"@key", "own:x", "DB", "1", "REPLACE"}, {"own:a", "@key", "DB", "1", "REPLACE"}},
+	"rename":          {{"own:a", "@key"}, {"@key", "own:x"}},
+	"move":            {{"@key", "1"}},
+	"watch":           {{"@key"}, {"own:a", "@key"}},
+	"subscribe":       {{"@channel"}, {"@key"}},
+	"psubscribe":      {{"@channel"}, {"*"}},
+	"ssubscribe":      {{"@channel"}},
+	"publish":         {{"@channel", "x"}},
+	"spublish":        {{"@channel", "x"}},
+	"pubsub|numsub":   {{"@channel", "@channel"}},
+	"pubsub|channels": {{"@channel"}, {"*"}},
+	"dump":            {{"@key"}},
+	"object|encoding": {{"@key"}},
+	"memory|usage":    {{"@key"}},
+	"exists":          {{"@key", "@key"}},
+	"lcs":             {{"own:a", "@key"}},
+	"bitop":           {{"OR", "own:x", "@key"}, {"NOT", "@key", "own:a"}},
+}
+
 // ownScript is brought by both hostile clients.
 const ownScript = "return {'own', #KEYS}"
 
@@ -317,7 +361,7 @@ func TestTheHuntKnowsItsCommands(t *testing.T) {
 	for name := range unanswered {
 		require.NotNil(t, names.named([]byte(name)), name)
 	}
-	for _, name := range slices.Concat(huntedOften, slices.Collect(maps.Keys(huntArguments))) {
+	for _, name := range slices.Concat(huntedOften, slices.Collect(maps.Keys(huntArguments)), slices.Collect(maps.Keys(huntAims))) {
 		require.NotNil(t, names.named([]byte(name)), name)
 	}
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -40,6 +41,8 @@ type huntWorld struct {
 	victims  []*client // connections of the victim; none where it is away
 	killed   int       // of these
 	versions shownVersions
+	// learnt is what the hostile clients know of the victim, by what it is.
+	learnt map[string][]string
 }
 
 func newHuntWorld(t *testing.T, open func(*storetest.Clock) storage.Store) *huntWorld {
@@ -144,7 +147,7 @@ func (w *huntWorld) plant() (canaries []string) {
 		c.do("CLIENT", "SETNAME", huntSecret+"-"+name)
 	}
 	main := clients["main"]
-	main.pipeline([]string{"MSET", "canary:key", huntSecret, "canary:json", `{"s":"SECRET"}`, "canary:n", "4711"},
+	main.pipeline([]string{"MSET", "canary:key", huntSecret, "canary:json", `{"s":"SECRET"}`, "canary:n", "4711", "zz:canary", huntSecret},
 		[]string{"SET", "canary:ttl", huntSecret, "EX", "100000"}, []string{"SELECT", "1"}, []string{"SET", "canary:key", huntSecret}, []string{"SELECT", "0"})
 	script := "return 'SECRET script'"
 	main.do("SCRIPT", "LOAD", script)
@@ -160,12 +163,26 @@ func (w *huntWorld) plant() (canaries []string) {
 	cursor := parseReply(w.t, main.do("SCAN", "0", "COUNT", "1")).items[0].text[1:]
 	meta := parseReply(w.t, main.do("KV.META", "canary:json"))
 	version := meta.items[slices.Index(texts(meta.items), "$version")+1].text[1:]
-	for _, c := range w.victims {
-		canaries = append(canaries, strconv.FormatInt(c.s.id, 10))
+	ids := make([]string, len(w.victims))
+	for i, c := range w.victims {
+		ids[i] = strconv.FormatInt(c.s.id, 10)
 	}
-	return append(canaries, "canary:key", "canary:json", "canary:missing", "acme/shop/canary:key", "acme/shop", "acme", "acme/shop:canary:key", "*", "canary*", "canary:news", "canary:shard",
-		cursor, strconv.FormatUint(fingerprint("canary:key"), 10), formatListCursor("canary:key"), formatListCursor("canary:"), version, shaOf(script), "10.9.8.7:1000",
-		"__keyspace@0__:canary:key", "__keyevent@0__:set", "__key*__:*", "a", "own:a", "own:", "0", "1", "own:../canary:key", "own:a\x00canary:key", "default")
+	w.learnt = map[string][]string{
+		"@key":     {"canary:key", "canary:json", "canary:missing", "zz:canary", "acme/shop/canary:key", "acme/shop:canary:key"},
+		"@channel": {"canary:news", "canary:shard", "canary*", "__keyspace@0__:canary:key", "__keyspace@0__:zz:canary"},
+		"@cursor":  {cursor, strconv.FormatUint(fingerprint("canary:key"), 10), strconv.FormatUint(fingerprint("zz:canary"), 10)},
+		"@page":    {formatListCursor("canary:key"), formatListCursor("canary:"), formatListCursor("zz:canary")},
+		"@version": {version},
+		"@sha":     {shaOf(script)},
+		"@id":      ids,
+		"@addr":    {"10.9.8.7:1000", "10.9.8.7:1001"},
+		"":         {"acme/shop", "acme", "*", "__keyevent@0__:set", "__key*__:*", "a", "own:a", "own:", "0", "1", "own:../canary:key", "own:a\x00canary:key", "default"},
+	}
+	for _, kind := range slices.Sorted(maps.Keys(w.learnt)) {
+		canaries = append(canaries, w.learnt[kind]...)
+	}
+	delete(w.learnt, "") // these mean nothing in particular
+	return canaries
 }
 
 // victimState is all that the victim has, and what is kept for it.
@@ -243,7 +260,7 @@ func (w *huntWorld) victimActs(rnd *rand.Rand) {
 		c.do("GET", key)
 		w.h.engine.EndSession(c.s)
 	case 9:
-		main.do("SCAN", "0", "COUNT", "1")
+		main.do("SCAN", "0", "COUNT", word("1", "2", "3", "5", "8"))
 	case 10:
 		main.pipeline([]string{"MULTI"}, []string{"SET", key, huntSecret}, []string{"PUBLISH", channel, huntSecret}, []string{"EXEC"})
 	case 11:
