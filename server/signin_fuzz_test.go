@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"strconv"
@@ -84,7 +83,7 @@ func FuzzSignIn(f *testing.F) {
 		require.NotContains(t, logged.String(), password, "the log has the password")
 		for r := bufio.NewReader(bytes.NewReader(out)); ; {
 			if _, err := resp.ReadRaw(r); err != nil {
-				require.True(t, errors.Is(err, io.EOF), "%q is not RESP", out)
+				require.ErrorIs(t, err, io.EOF, "%q is not RESP", out)
 				return
 			}
 		}
