@@ -90,6 +90,8 @@ class Kv(BaseKv):
             "socket_connect_timeout": timeout,
             **options,
         }
+        if url.startswith("rediss:"):
+            settings.setdefault("ssl_check_hostname", True)  # not the default before redis-py 6
 
         def make_pool() -> Any:
             # Callers beyond max_connections wait for their turn, which comes: each answer has its time-out.

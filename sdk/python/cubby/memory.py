@@ -106,10 +106,11 @@ class MemoryBackend:
         await self.mset([(key, text)], ttl_ms)
 
     async def mset(self, pairs: List[tuple[str, bytes]], ttl_ms: int | None) -> None:
-        for key, text in pairs:
+        for key, _ in pairs:
             _check_key(key)
-            self._check_value(text)
         self._check_ttl(ttl_ms)
+        for _, text in pairs:
+            self._check_value(text)
         with self._lock:
             now = self._now()
             self._check_growth((key for key, _ in pairs), now)

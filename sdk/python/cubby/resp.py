@@ -228,9 +228,10 @@ def _kv_error(e: exceptions.RedisError) -> KvError:
 
 
 def _unreachable(e: BaseException) -> KvError:
-    why = e.__context__ if isinstance(e.__context__, ConnectionRefusedError) else e
-    hint = "is it running there?" if isinstance(why, ConnectionRefusedError) else None
-    return KvError("network_error", f"the server did not answer: {why or type(why).__name__}", hint)
+    # redis-py's own text often has a number and no reason.
+    why = e.__context__ if isinstance(e.__context__, OSError) else e
+    hint = "is it running there?" if "Connect call failed" in str(why) else None
+    return KvError("network_error", f"the server did not answer: {str(why) or type(why).__name__}", hint)
 
 
 def _bytes(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ def binary() -> Path:
             if shutil.which("go") is None or not (REPOSITORY / "internal" / "sdkserver").is_dir():
                 missing("needs CUBBY_SDKSERVER, or Go and the repository to build it")
             directory = tempfile.mkdtemp(prefix="cubby-sdkserver-")
-            unittest.addModuleCleanup(shutil.rmtree, directory, ignore_errors=True)
+            atexit.register(shutil.rmtree, directory, ignore_errors=True)
             _built = Path(directory) / "sdkserver"
             subprocess.run(["go", "build", "-o", _built, "./internal/sdkserver"], cwd=REPOSITORY, check=True)
         return _built

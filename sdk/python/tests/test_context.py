@@ -75,6 +75,12 @@ class ContextTest(unittest.IsolatedAsyncioTestCase):
         await store.set("k", 1)
         self.assertEqual([row["key"] async for row in store.iterate()], ["k"])
 
+    async def test_tls_checks_the_name_in_the_certificate(self) -> None:
+        for kv in (Kv.from_url("rediss://localhost"), Kv.connect(tls=True)):
+            self.assertTrue(kv.client.connection_pool.connection_kwargs["ssl_check_hostname"])
+        kv = Kv.from_url("rediss://localhost", ssl_check_hostname=False)
+        self.assertFalse(kv.client.connection_pool.connection_kwargs["ssl_check_hostname"])
+
     async def test_prefix(self) -> None:
         at = self.server.app()
         async with Kv.connect(**at) as kv, Kv.connect(**at, prefix="jobs:") as jobs:
