@@ -55,6 +55,13 @@ func TestBase64(t *testing.T) {
 	r.answers(ask("/ping"), 200, `{"result":"UE9ORw=="}`)
 	r.answers(ask("/set/x/OK"), 200, `{"result":"OK"}`)
 	r.answers(ask("/strlen/bin"), 200, `{"result":3}`)
+	r.answers(ask("/get/x"), 200, `{"result":"T0s="}`) // a value that reads like the status
+	r.answers(ask("/mget/x"), 200, `{"result":["T0s="]}`)
+	r.answers(ask("/set/big/9007199254740992"), 200, `{"result":"OK"}`)
+	r.answers(ask("/incr/big"), 200, `{"result":"OTAwNzE5OTI1NDc0MDk5Mw=="}`)
+	r.answers(ask("/decrby/big/2"), 200, `{"result":9007199254740991}`)
+	r.answers(request{method: "POST", target: "/", body: `["EVAL","return {redis.status_reply('OK'),redis.pcall('NOPE')}",0]`, token: token, header: []string{"Upstash-Encoding", "base64"}}, 200,
+		r.send(ask("/eval/return%20%7B%22OK%22,redis.pcall('NOPE')%7D/0")).body)
 	r.answers(request{target: "/get/bin", token: token}, 200, `{"result":"\ufffd\u0000\ufffd"}`)
 }
 

@@ -13,7 +13,7 @@ import (
 // replies turns RESP replies into JSON.
 type replies struct {
 	in     []byte // what is still to be read
-	base64 bool   // strings other than OK are shown in base64, so that any bytes arrive
+	base64 bool   // strings are shown in base64, so that any bytes arrive; see appendNext
 }
 
 // maxExact is the greatest whole number that a double, and so JavaScript, keeps
@@ -87,8 +87,20 @@ func (r *replies) bulk(line []byte) ([]byte, error) {
 	return b, nil
 }
 
-// appendNext appends the next reply, which is no error, to dst.
+// appendNext appends the next reply, which is no error, to dst. The status OK is
+// not shown in base64: people and clients look for it. Inside of an array it is,
+// because clients decode all strings there.
 func (r *replies) appendNext(dst []byte) ([]byte, error) {
+	if bytes.HasPrefix(r.in, okReply) {
+		r.in = r.in[len(okReply):]
+		return append(dst, `"OK"`...), nil
+	}
+	return r.appendAny(dst)
+}
+
+var okReply = []byte("+OK\r\n")
+
+func (r *replies) appendAny(dst []byte) ([]byte, error) {
 	kind, line, err := r.next()
 	if err != nil {
 		return dst, err
@@ -97,9 +109,9 @@ func (r *replies) appendNext(dst []byte) ([]byte, error) {
 	case '+':
 		return r.appendString(dst, line), nil
 	case '-': // inside of an array
-		return appendQuoted(dst, line), nil
+		return r.appendString(dst, line), nil
 	case ':':
-		return appendInt(dst, line), nil
+		return r.appendInt(dst, line), nil
 	case '$':
 		b, err := r.bulk(line)
 		if err != nil {
@@ -130,17 +142,16 @@ func (r *replies) appendArray(dst, line []byte) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = r.appendNext(dst); err != nil {
+		if dst, err = r.appendAny(dst); err != nil {
 			return dst, err
 		}
 	}
 	return append(dst, ']'), nil
 }
 
-// appendString shows a string as the client asked for it. OK is never in base64:
-// clients rely on that.
+// appendString shows a string as the client asked for it.
 func (r *replies) appendString(dst, b []byte) []byte {
-	if !r.base64 || string(b) == "OK" {
+	if !r.base64 {
 		return appendQuoted(dst, b)
 	}
 	dst = append(dst, '"')
@@ -150,14 +161,12 @@ func (r *replies) appendString(dst, b []byte) []byte {
 
 // appendInt writes a whole number, and as a string one that a double would not
 // keep.
-func appendInt(dst, digits []byte) []byte {
+func (r *replies) appendInt(dst, digits []byte) []byte {
 	n, err := strconv.ParseInt(string(digits), 10, 64)
 	if err == nil && -maxExact <= n && n <= maxExact {
 		return append(dst, digits...)
 	}
-	dst = append(dst, '"')
-	dst = append(dst, digits...)
-	return append(dst, '"')
+	return r.appendString(dst, digits)
 }
 
 // appendQuoted writes b as a JSON string. Bytes that are not UTF-8 become

@@ -13,6 +13,10 @@ func javaScriptSubjects() []subject {
 		js(subject{Name: "node-redis", Protocol: 2}, "node-redis.js"),
 		js(subject{Name: "node-redis", Protocol: 3}, "node-redis.js"),
 
+		js(subject{Name: "@upstash/redis over HTTP", web: true}, "upstash.js"),
+		js(subject{Name: "@upstash/redis over HTTP, responseEncoding false", web: true}, "upstash.js", `{"responseEncoding": false}`),
+		js(subject{Name: "@upstash/redis over HTTP, enableAutoPipelining false", web: true}, "upstash.js", `{"enableAutoPipelining": false}`),
+
 		js(subject{Name: "connect-redis 9", Over: "node-redis"}, "sessions.js", "redis", "connect-redis"),
 		js(subject{Name: "connect-redis 8", Over: "ioredis 5"}, "sessions.js", "ioredis", "connect-redis-8"),
 		js(subject{Name: "connect-redis 8", Over: "ioredis 6"}, "sessions.js", "ioredis-6", "connect-redis-8"),

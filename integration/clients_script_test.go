@@ -44,7 +44,7 @@ func (d *driven) script(program string, args ...string) {
 	cmd.Stderr = &stderr
 	cmd.Env = childEnv([]string{
 		"REDIS_HOST=127.0.0.1", "REDIS_PORT=" + strconv.Itoa(d.server.port), "REDIS_USER=" + d.user, "REDIS_TOKEN=" + d.token,
-		"PYTHONDONTWRITEBYTECODE=1", "REDIS_PROTOCOL=" + strconv.Itoa(d.done.Protocol),
+		"PYTHONDONTWRITEBYTECODE=1", "REDIS_PROTOCOL=" + strconv.Itoa(d.done.Protocol), "REDIS_WEB_PORT=" + strconv.Itoa(d.server.web),
 	})
 	stdin, err := cmd.StdinPipe()
 	require.NoError(d, err)

@@ -41,7 +41,9 @@ type subject struct {
 
 	// pinned tells that this repository says which version is installed.
 	pinned bool
-	drive  func(*driven)
+	// web tells that it speaks HTTP.
+	web   bool
+	drive func(*driven)
 }
 
 // outcome is what a subject has shown, as it stands in the file.
@@ -101,7 +103,11 @@ func TestCompatibility(t *testing.T) {
 	for _, s := range subjects() {
 		t.Run(s.title(), func(t *testing.T) {
 			t.Parallel()
-			d := &driven{T: t, server: start(t), user: "acme/notes", done: outcome{subject: s}}
+			begin := start
+			if s.web {
+				begin = startWeb
+			}
+			d := &driven{T: t, server: begin(t), user: "acme/notes", done: outcome{subject: s}}
 			var limits []any
 			for _, word := range strings.Fields(strings.ReplaceAll(s.Limits, "=", " ")) {
 				limits = append(limits, word)

@@ -3,7 +3,6 @@ package integration
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -27,6 +26,7 @@ type cubby struct {
 	t      testing.TB
 	dir    string
 	port   int
+	web    int // the port of the HTTP door; 0 is none
 	cmd    *exec.Cmd
 	stdout output
 	stderr output
@@ -44,6 +44,25 @@ func start(t testing.TB, directives ...string) *cubby {
 func startIn(t testing.TB, dir string, directives ...string) *cubby {
 	t.Helper()
 	return serve(t, func(port string) *exec.Cmd { return serveCommand(dir, port, directives) }, dir, withPassword)
+}
+
+// startWeb runs a server with an HTTP door as well.
+func startWeb(t testing.TB, directives ...string) *cubby {
+	t.Helper()
+	dir, web := t.TempDir(), 0
+	s := serve(t, func(port string) *exec.Cmd {
+		web = freePort(t)
+		return serveCommand(dir, port, append(webDirectives(web), directives...))
+	}, dir, withPassword)
+	s.web = web
+	return s
+}
+
+func webDirectives(port int) []string {
+	if port == 0 {
+		return nil
+	}
+	return []string{"--http-port", strconv.Itoa(port)}
 }
 
 // launch starts a server and does not wait for it.
@@ -67,24 +86,27 @@ func serve(t testing.TB, command func(port string) *exec.Cmd, dir string, env ..
 			return s
 		}
 		// Somebody else may have taken the port that was free a moment ago.
-		if !strings.Contains(s.stderr.String(), fmt.Sprintf("port %d on", port)) {
+		if !strings.Contains(s.stderr.String(), portTaken) {
 			require.FailNow(t, "the server did not start", s.stderr.String())
 		}
 	}
 }
 
+// portTaken is what a server says whose port is somebody's.
+const portTaken = "is in use by another program"
+
 // startAgain runs a server where another was, which has ended: with its data
-// and on its port, for clients that know no other.
+// and on its ports, for clients that know no other.
 func startAgain(t testing.TB, before *cubby) *cubby {
 	t.Helper()
 	for began := time.Now(); ; {
-		s := spawn(t, serveCommand(before.dir, strconv.Itoa(before.port), nil), withPassword)
-		s.dir, s.port = before.dir, before.port
+		s := spawn(t, serveCommand(before.dir, strconv.Itoa(before.port), webDirectives(before.web)), withPassword)
+		s.dir, s.port, s.web = before.dir, before.port, before.web
 		if s.becomesReady() {
 			return s
 		}
 		// The port may be somebody's for a moment: a client's own end of a connection.
-		require.Contains(t, s.stderr.String(), fmt.Sprintf("port %d on", s.port), "the server did not start")
+		require.Contains(t, s.stderr.String(), portTaken, "the server did not start")
 		require.Less(t, time.Since(began), patience, s.stderr.String())
 	}
 }

@@ -43,7 +43,7 @@ const legend = `
 - **sign-in**: with ` + "`AUTH <token>`, with `AUTH <tenant>/<app> <token>`" + ` and, where the client takes one, in a URL; a wrong token and none are refused
 - **values**: SET with a TTL and NX, GET, MGET, MSET, INCR, DEL and the like, bytes that are no text, and a KV command
 - **pipeline**: a thousand commands at once, with an error among them
-- **transaction**: MULTI and EXEC; but for redis-cli, WATCH and somebody else's write before EXEC
+- **transaction**: MULTI and EXEC; but for redis-cli and over HTTP, WATCH and somebody else's write before EXEC
 - **scan**: the client's own iteration over keys
 - **pub/sub**: channels or patterns, and a publisher
 - **Lua**: EVAL, EVALSHA, and what the client does about ` + "`NOSCRIPT`" + `

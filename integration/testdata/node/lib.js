@@ -9,6 +9,7 @@ export const host = env.REDIS_HOST;
 export const port = Number(env.REDIS_PORT);
 export const user = env.REDIS_USER;
 export const token = env.REDIS_TOKEN;
+export const url = `http://${host}:${env.REDIS_WEB_PORT}`; // of the HTTP door
 export const protocol = Number(env.REDIS_PROTOCOL);
 
 const say = (line) => console.log(JSON.stringify(line));
