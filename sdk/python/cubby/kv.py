@@ -77,7 +77,8 @@ class Kv(BaseKv):
         Without a token it is for ``cubby serve --dev``.
         """
         where = {"host": host, "port": port, "username": app, "password": token, **options}
-        return cls._of_url("rediss://" if tls else "redis://", database, {"prefix": prefix, "timeout": timeout, **where})
+        where |= {"prefix": prefix, "timeout": timeout}
+        return cls._of_url("rediss://" if tls else "redis://", database, where)
 
     @classmethod
     def _of_url(cls, url: str, database: int | None, options: dict[str, Any]) -> Kv:

@@ -19,7 +19,9 @@ from redis import exceptions
 from .errors import KvError, bad_input, from_reply, not_cubby
 from .store import RawRow
 
-_BROKEN = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.InvalidResponse, OSError, EOFError, asyncio.TimeoutError)
+# What a broken connection raises besides redis-py's own errors. Python 3.12 and 3.13 have versions in which writing
+# to a transport that was lost is a TypeError or an AttributeError (redis-py's issue 4287).
+_BROKEN = (OSError, EOFError, asyncio.TimeoutError, TypeError, AttributeError)
 
 _CODE_OF = {
     exceptions.AuthenticationError: "NOAUTH",
@@ -153,7 +155,8 @@ class RespBackend:
         if self._loop is not loop:
             if self._loop is not None and not self._loop.is_closed():
                 raise bad_input(
-                    "this Kv is in use in another event loop", "make one Kv for each event loop; EphemeralKv needs no such care"
+                    "this Kv is in use in another event loop",
+                    "make one Kv for each event loop; EphemeralKv needs no such care",
                 )
             if self._pool is None or self._owns:
                 self._pool = self._make_pool()

@@ -11,7 +11,8 @@ from redis.asyncio import connection
 
 def options(app: str, token: str) -> dict[str, Any]:
     """What makes a connection of redis-py speak RESP3."""
-    if "protocol" in inspect.signature(connection.AbstractConnection if hasattr(connection, "AbstractConnection") else connection.Connection).parameters:
+    kind = getattr(connection, "AbstractConnection", connection.Connection)
+    if "protocol" in inspect.signature(kind).parameters:
         return {"protocol": 3, "username": app, "password": token}
 
     async def hello(conn: Any) -> None:

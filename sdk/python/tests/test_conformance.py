@@ -100,7 +100,9 @@ class Run:
         elif step["op"] == "usage":
             self.test.assertEqual({name: result[name] for name in step["returns"]}, step["returns"])
         elif "returns" in step:
-            wanted = [MISSING if x == {"$missing": True} else x for x in step["returns"]] if step["op"] == "mget" else step["returns"]
+            wanted = step["returns"]
+            if step["op"] == "mget":
+                wanted = [MISSING if x == {"$missing": True} else x for x in wanted]
             same(self.test, result, wanted, step)
 
     async def call(self, step: dict[str, Any]) -> Any:

@@ -80,21 +80,43 @@ class ValueTest(unittest.IsolatedAsyncioTestCase):
 
 class ArgumentTest(unittest.IsolatedAsyncioTestCase):
     async def test_refused(self) -> None:
-        kv = MockKv()
+        kv: Any = MockKv()  # Any, as these are mistakes
+        huge = 10**5000  # Python does not write it down
         for call in (
-            kv.get(1), kv.set(b"k", 1), kv.set("k", 1, ttl_s="60"), kv.set("k", 1, ttl_s=True),  # type: ignore[arg-type]
-            kv.set("k", 1, ttl_s=float("nan")), kv.set("k", 1, ttl_s=float("inf")), kv.set("k", 1, ttl_s=60, ttl_seconds=60),
-            kv.set("k", 1, ttl_s=10**400), kv.expire("k"), kv.list(1), kv.list(limit="1"), kv.list(limit=True),  # type: ignore[arg-type]
-            kv.list(limit=0), kv.list(cursor=1), kv.mget("keys"), kv.mget([1]), kv.purge_expired(0),  # type: ignore[arg-type,list-item]
-            kv.set("k", 1, ttl_s=10**5000), kv.set("k", 1, ttl_s=-(10**5000)), kv.list(limit=-(10**5000)), kv.mget(None),  # type: ignore[arg-type]
-            kv.mset([("k", 1)]), kv.list_append_unique("k", None), kv.mget({"k": 1}), kv.set("k", 1, ttl_s=1e308), kv.set("k", 1, ttl_s=1e300),  # type: ignore[arg-type]
-            kv.list_append_unique("k", {"id": 1}), kv.list_append_unique("k", "ab"), kv.list_append_unique("k", [], id_key=1),  # type: ignore[arg-type]
+            kv.get(1),
+            kv.set(b"k", 1),
+            kv.set("k", 1, ttl_s="60"),
+            kv.set("k", 1, ttl_s=True),
+            kv.set("k", 1, ttl_s=float("nan")),
+            kv.set("k", 1, ttl_s=float("inf")),
+            kv.set("k", 1, ttl_s=60, ttl_seconds=60),
+            kv.set("k", 1, ttl_s=huge),
+            kv.set("k", 1, ttl_s=-huge),
+            kv.set("k", 1, ttl_s=1e300),
+            kv.set("k", 1, ttl_s=1e308),
+            kv.expire("k"),
+            kv.list(1),
+            kv.list(limit="1"),
+            kv.list(limit=True),
+            kv.list(limit=0),
+            kv.list(limit=-huge),
+            kv.list(cursor=1),
+            kv.mset([("k", 1)]),
+            kv.mget("keys"),
+            kv.mget([1]),
+            kv.mget(None),
+            kv.mget({"k": 1}),
+            kv.purge_expired(0),
+            kv.list_append_unique("k", {"id": 1}),
+            kv.list_append_unique("k", "ab"),
+            kv.list_append_unique("k", None),
+            kv.list_append_unique("k", [], id_key=1),
         ):
             with self.assertRaises(KvError) as raised:
                 await call
             self.assertEqual(raised.exception.code, "bad_input", raised.exception)
         self.assertEqual(await kv.list(limit=10**5000), [])
-        for make in (lambda: EphemeralKv(prefix=1), lambda: kv.with_prefix(None)):  # type: ignore[arg-type,return-value]
+        for make in (lambda: EphemeralKv(prefix=1), lambda: kv.with_prefix(None)):  # type: ignore[arg-type]
             with self.assertRaises(KvError):
                 make()
 

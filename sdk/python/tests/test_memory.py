@@ -180,7 +180,14 @@ class MockTest(unittest.IsolatedAsyncioTestCase):
         await kv.set("k", 1, ttl_seconds=60)
         self.assertEqual(
             await kv.list(include_values=False),
-            [{"key": "k", "expires_at": "2027-01-15T08:01:00.000Z", "updated_at": "2027-01-15T08:00:00.000Z", "version": 1}],
+            [
+                {
+                    "key": "k",
+                    "expires_at": "2027-01-15T08:01:00.000Z",
+                    "updated_at": "2027-01-15T08:00:00.000Z",
+                    "version": 1,
+                }
+            ],
         )
         kv.advance(60)
         self.assertEqual((await kv.get("k"), kv.now), (None, 1_800_000_060))
