@@ -165,9 +165,6 @@ func (u *hunter) attack(row *Command, who string, withCanaries bool) {
 	default:
 		batch = [][]string{args}
 	}
-	if strings.Contains(row.Name, "pause") {
-		batch = append(batch, []string{"CLIENT", "UNPAUSE"}) // nobody moves the clock on
-	}
 	u.last = append(u.last, fmt.Sprintf("%s %s: %q", who, conn, batch))
 	if len(u.last) > 100 {
 		u.last = u.last[50:]
@@ -179,6 +176,9 @@ func (u *hunter) attack(row *Command, who string, withCanaries bool) {
 	}
 	require.Equal(u.t, before, u.busy.victimState(who), "what the victim has changed by %q of %s", batch, who)
 	u.busy.victimHears(who)
+	if strings.Contains(row.Name, "pause") { // nobody moves the clock on
+		u.both(who, conn, func(c *client) string { return string(c.raw([]string{"CLIENT", "UNPAUSE"})) })
+	}
 	u.busy.victimActs(u.rnd)
 	for _, conn := range []string{"2", "3", "ear"} {
 		u.both(who, conn, func(c *client) string { return c.pushed() })

@@ -260,7 +260,10 @@ func (w *huntWorld) victimActs(rnd *rand.Rand) {
 		c.do("GET", key)
 		w.h.engine.EndSession(c.s)
 	case 9:
-		main.do("SCAN", "0", "COUNT", word("1", "2", "3", "5", "8"))
+		// So that the cursor stands for the last key, or for one before.
+		keys, err := strconv.Atoi(strings.TrimSpace(main.do("DBSIZE")[1:]))
+		require.NoError(w.t, err)
+		main.do("SCAN", "0", "COUNT", strconv.Itoa(max(1, keys-1-rnd.IntN(3)/2)))
 	case 10:
 		main.pipeline([]string{"MULTI"}, []string{"SET", key, huntSecret}, []string{"PUBLISH", channel, huntSecret}, []string{"EXEC"})
 	case 11:
