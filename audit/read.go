@@ -30,12 +30,15 @@ type Entry struct {
 	MoreKeys int64     `json:"more_keys"`
 	Args     []string  `json:"args"`
 	Code     string    `json:"code"`
+	With     string    `json:"with"`
+	Created  string    `json:"created"`
 	Micros   *int64    `json:"us"`
 	// Of the trail's own lines, and of erasures.
 	Lines      int64  `json:"lines"`
 	Hash       string `json:"hash"`
 	Prev       string `json:"prev"`
 	Namespaces int64  `json:"namespaces"`
+	ErasedKeys int64  `json:"erased_keys"`
 
 	Raw []byte `json:"-"` // the line without its end; valid until the next one
 }
@@ -80,11 +83,16 @@ func (r *Reader) Next() (Entry, error) {
 		r.line++
 		break
 	}
+	return Parse(r.raw[:len(r.raw)-1])
+}
+
+// Parse reads one line without its end, which the Entry keeps. Errors: ErrTorn.
+func Parse(line []byte) (Entry, error) {
 	var e Entry
-	if err := json.Unmarshal(r.raw, &e); err != nil || e.Event == "" {
+	if err := json.Unmarshal(line, &e); err != nil || e.Event == "" {
 		return e, ErrTorn
 	}
-	e.Raw = r.raw[:len(r.raw)-1]
+	e.Raw = line
 	return e, nil
 }
 

@@ -92,7 +92,7 @@ opens one private namespace, inside limits that the platform sets.
 	root.SetErr(env.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	group(root, newServe(env), newApp(env), newToken(env), newTenant(env),
-		newUsage(env), newClient(env), newConfig(env), newCheck(env), newBackup(env), newRestore(env), newExport(env), newImport(env), newVersion(env))
+		newUsage(env), newClient(env), newConfig(env), newAudit(env), newCheck(env), newBackup(env), newRestore(env), newExport(env), newImport(env), newVersion(env))
 	return root
 }
 
