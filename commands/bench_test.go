@@ -90,7 +90,7 @@ func BenchmarkAudited(b *testing.B) {
 		for _, pipeline := range []int{1, 16} {
 			b.Run(fmt.Sprintf("%s/P%d", cmd.name, pipeline), func(b *testing.B) {
 				t, err := audit.Open(audit.Options{Path: filepath.Join(b.TempDir(), "audit.log"),
-					Settings: audit.Settings{QueueBytes: 16 << 20, FileBytes: 64 << 20, Files: 2, Block: true}})
+					Settings: audit.Settings{QueueBytes: 16 << 20, FileBytes: 64 << 20, Files: 2}})
 				require.NoError(b, err)
 				benchmarkEngine(b, pipeline, cmd.argv, func(e *Engine) { e.SetAuditTrail(t) })
 				require.NoError(b, t.Close())
