@@ -64,6 +64,23 @@ func TestBrowserTokenEndsWithItsParent(t *testing.T) {
 	r.denied("", text)
 }
 
+func TestBrowserTokenEndsWithItsApp(t *testing.T) {
+	r := newRig(t)
+	r.create(shop)
+	secret, _ := r.token(shop, Scope{})
+	text, _, err := r.buy(secret, Scope{Origins: []string{site}})
+	require.NoError(t, err)
+	p, err := r.Authenticate(r.ctx, "", text)
+	require.NoError(t, err)
+	require.NoError(t, r.DropApp(r.ctx, shop))
+	require.False(t, p.Valid(r.now.UnixMilli()))
+	r.denied("", text)
+	r.create(shop) // another one
+	r.denied("", text)
+	_, _, err = r.BrowserToken(r.ctx, p, Scope{Origins: []string{site}})
+	require.Error(t, err, "a child of one that has ended")
+}
+
 func TestBrowserTokenIsNeverWider(t *testing.T) {
 	r := newRig(t)
 	r.create(shop)

@@ -25,8 +25,16 @@ func refusal(status int, code kverr.Code, message, hint string) *failure {
 // text of an error reply.
 func failed(text string) *failure {
 	err := kverr.Parse(text)
+	if err.Code == kverr.Err && strings.HasPrefix(err.Message, namespaceFull) {
+		err = kverr.New(kverr.RateLimited, err.Message).WithHint("requests and streams that are open count as connections")
+	}
 	return &failure{statusOf(err.Code), err}
 }
+
+// namespaceFull is how the engine says, in Redis's words, that a namespace has as
+// many connections as it may. That is no fault of the request, which may try
+// again.
+const namespaceFull = "max number of clients reached"
 
 // statusOf is the one place that maps codes to statuses. All others are the
 // request's own fault.
@@ -81,6 +89,9 @@ func fail(w http.ResponseWriter, r *http.Request, f *failure) {
 	if f.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
+	if f.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
 	if f.err.Code == kverr.RateLimited {
 		h.Set("Retry-After", strconv.Itoa(retrySeconds(f.err.Message)))
 	}
@@ -88,12 +99,16 @@ func fail(w http.ResponseWriter, r *http.Request, f *failure) {
 	if err != nil { // strings always encode
 		text = []byte(`{"error":"PLATFORM_ERROR"}`)
 	}
-	send(w, r, f.status, text)
+	text, encoding := encode(r, text)
+	send(w, f.status, text, encoding)
 }
 
 // retrySeconds finds the wait in the text of RATE_LIMITED, which counts in
 // milliseconds. Retry-After counts in whole seconds.
 func retrySeconds(message string) int {
+	if strings.HasPrefix(message, namespaceFull) {
+		return 1
+	}
 	for word := range strings.FieldsSeq(message) {
 		if ms, err := strconv.Atoi(word); err == nil {
 			return max(1, (ms+999)/1000)
@@ -102,17 +117,24 @@ func retrySeconds(message string) int {
 	return 1
 }
 
+// encode compresses a JSON body where that pays and the client takes it.
+func encode(r *http.Request, text []byte) (body []byte, encoding string) {
+	if len(text) < compressFrom || !acceptsGzip(r) {
+		return text, ""
+	}
+	return compressed(text), "gzip"
+}
+
 // send writes a JSON body.
-func send(w http.ResponseWriter, r *http.Request, status int, text []byte) {
+func send(w http.ResponseWriter, status int, body []byte, encoding string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if len(text) >= compressFrom && acceptsGzip(r) {
-		text = compressed(text)
-		h.Set("Content-Encoding", "gzip")
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(text) //nolint:gosec // it is JSON, and said to be; the client may have gone
+	_, _ = w.Write(body) //nolint:gosec // it is JSON, and said to be; the client may have gone
 }

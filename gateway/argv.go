@@ -24,7 +24,7 @@ func (g *Gateway) parseCommand(body []byte) (commands.Request, error) {
 	if err := checkText(body); err != nil {
 		return commands.Request{}, err
 	}
-	return g.request(body, "the body")
+	return g.request(bytes.Trim(body, blanks), "the body")
 }
 
 // parseCommands reads [["SET", "key", 1], ["GET", "key"]].
@@ -32,18 +32,20 @@ func (g *Gateway) parseCommands(body []byte) ([]commands.Request, error) {
 	if err := checkText(body); err != nil {
 		return nil, err
 	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(body, &list); err != nil || list == nil {
+	list := items{bytes.Trim(body, blanks)}
+	n, ok := list.count()
+	if !ok {
 		return nil, badInput("the body is not an array of commands", `send [["SET", "key", "value"], ["GET", "key"]]`)
 	}
-	if len(list) == 0 || len(list) > maxCommands {
-		return nil, badInput(fmt.Sprintf("the body has %d commands; 1 to %d are allowed", len(list), maxCommands), "")
+	if n == 0 || n > maxCommands {
+		return nil, badInput(fmt.Sprintf("the body has %d commands; 1 to %d are allowed", n, maxCommands), "")
 	}
-	batch := make([]commands.Request, len(list))
+	batch := make([]commands.Request, n)
+	list.begin()
 	args := 0
-	for i, raw := range list {
+	for i := range batch {
 		var err error
-		if batch[i], err = g.request(raw, fmt.Sprintf("command %d", i+1)); err != nil {
+		if batch[i], err = g.request(list.next(), fmt.Sprintf("command %d", i+1)); err != nil {
 			return nil, err
 		}
 		if args += len(batch[i].Argv); args > maxArgs {
@@ -57,29 +59,35 @@ func badInput(message, hint string) *failure {
 	return refusal(http.StatusBadRequest, kverr.BadInput, message, hint)
 }
 
-// checkText refuses what package json would put right in silence.
+// checkText refuses what is no JSON, and what package json would put right in
+// silence. Behind it the other functions trust the text.
 func checkText(body []byte) error {
 	if !utf8.Valid(body) {
 		return badInput("the body is not UTF-8", "POST /COMMAND/ARG... takes the last argument as any bytes")
+	}
+	if !json.Valid(body) {
+		return badInput("the body is not JSON", `send ["SET", "key", "value"], or a list of such to /pipeline and /multi-exec`)
 	}
 	return nil
 }
 
 // request reads one command; where says which for the error.
 func (g *Gateway) request(raw []byte, where string) (commands.Request, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil || list == nil {
+	list := items{raw}
+	n, ok := list.count()
+	if !ok {
 		return commands.Request{}, badInput(where+" is not an array of arguments", `send ["SET", "key", "value"]`)
 	}
-	if len(list) == 0 {
+	if n == 0 {
 		return commands.Request{}, badInput(where+" is empty", `send ["SET", "key", "value"]`)
 	}
-	if len(list) > maxArgs {
+	if n > maxArgs {
 		return commands.Request{}, badInput(fmt.Sprintf("%s has more than %d arguments", where, maxArgs), "send several requests")
 	}
-	argv := make([][]byte, len(list))
-	for i, raw := range list {
-		arg, ok := argument(raw)
+	argv := make([][]byte, n)
+	list.begin()
+	for i := range argv {
+		arg, ok := argument(list.next())
 		if !ok {
 			return commands.Request{}, badInput(fmt.Sprintf("argument %d of %s is neither a string nor a number, true or false", i, where), "send JSON values as a string")
 		}
@@ -100,23 +108,23 @@ func (g *Gateway) bounded(argv [][]byte) commands.Request {
 }
 
 // argument returns a string's text, and of a number and a truth value what was
-// sent: digits stay as they are.
-func argument(raw json.RawMessage) ([]byte, bool) {
+// sent: digits stay as they are. It may be a part of raw.
+func argument(raw []byte) ([]byte, bool) {
 	switch raw[0] {
 	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return nil, false
+		if bytes.IndexByte(raw, '\\') < 0 {
+			return raw[1 : len(raw)-1 : len(raw)-1], true
 		}
+		var s string
 		// Half of a surrogate pair would be replaced in silence.
-		if strings.ContainsRune(s, utf8.RuneError) && bytes.Contains(raw, []byte(`\u`)) && hasLoneSurrogate(raw) {
+		if json.Unmarshal(raw, &s) != nil || strings.ContainsRune(s, utf8.RuneError) && hasLoneSurrogate(raw) {
 			return nil, false
 		}
 		return []byte(s), true
 	case '{', '[', 'n':
 		return nil, false
 	}
-	return bytes.Clone(raw), true
+	return raw, true
 }
 
 // hasLoneSurrogate tells whether the escapes of a valid JSON string have one
@@ -162,8 +170,8 @@ func (g *Gateway) parsePath(u *url.URL, body []byte) (commands.Request, error) {
 		argv = append(argv, body)
 	}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
-		name, value, both := strings.Cut(pair, "=")
-		if name == "" || name == tokenParameter {
+		name, value, _ := strings.Cut(pair, "=")
+		if name == "" {
 			continue
 		}
 		for i, part := range []string{name, value} {
@@ -171,7 +179,10 @@ func (g *Gateway) parsePath(u *url.URL, body []byte) (commands.Request, error) {
 			if err != nil {
 				return commands.Request{}, badInput("the query has a percent sign that begins no escape", "write a percent sign as %25")
 			}
-			if i == 0 || both && value != "" {
+			if i == 0 && arg == tokenParameter {
+				break // a secret must not become a value
+			}
+			if arg != "" {
 				argv = append(argv, []byte(arg))
 			}
 		}

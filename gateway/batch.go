@@ -13,34 +13,75 @@ import (
 	"github.com/cubbykv/cubby/internal/kverr"
 )
 
-// pipeline runs commands one after the other; each has its own result or error.
-func (g *Gateway) pipeline(ctx context.Context, s *commands.Session, body []byte, in64 bool) ([]byte, *failure) {
-	batch, err := g.parseCommands(body)
+// asked is what one request asks for.
+type asked struct {
+	g       *Gateway
+	ctx     context.Context
+	session *commands.Session
+	base64  bool // of the answer
+}
+
+// one runs a single command, which parse makes of the request.
+func (a *asked) one(body []byte, parse func() (commands.Request, error)) (answer []byte, f *failure) {
+	batch := make([]commands.Request, 1)
+	var err error
+	if f := a.work(len(body), func() { batch[0], err = parse() }); f != nil {
+		return nil, f
+	}
 	if err != nil {
 		return nil, asFailure(err)
 	}
-	out, f := g.run(ctx, s, batch)
+	in, size, f := a.run(batch)
 	if f != nil {
 		return nil, f
 	}
-	in := replies{in: out.Bytes(), base64: in64}
-	return appendResults(&in, len(batch))
+	if text, refused, err := in.isError(); refused || err != nil {
+		return nil, failed(text)
+	}
+	if gone := a.work(size, func() { answer, f = asResult(nil, in) }); gone != nil {
+		return nil, gone
+	}
+	return answer, f
+}
+
+// several reads the commands of a pipeline or a transaction.
+func (a *asked) several(body []byte) (batch []commands.Request, f *failure) {
+	var err error
+	if f := a.work(len(body), func() { batch, err = a.g.parseCommands(body) }); f != nil {
+		return nil, f
+	}
+	if err != nil {
+		return nil, asFailure(err)
+	}
+	return batch, nil
+}
+
+// pipeline runs commands one after the other; each has its own result or error.
+func (a *asked) pipeline(body []byte) ([]byte, *failure) {
+	batch, f := a.several(body)
+	if f != nil {
+		return nil, f
+	}
+	in, size, f := a.run(batch)
+	if f != nil {
+		return nil, f
+	}
+	return a.results(in, len(batch), size)
 }
 
 // transaction runs commands as one step. When one cannot be queued, none is
 // performed.
-func (g *Gateway) transaction(ctx context.Context, s *commands.Session, body []byte, in64 bool) ([]byte, *failure) {
-	batch, err := g.parseCommands(body)
-	if err != nil {
-		return nil, asFailure(err)
-	}
-	all := make([]commands.Request, 0, len(batch)+2)
-	all = append(append(append(all, own("MULTI")), batch...), own("EXEC"))
-	out, f := g.run(ctx, s, all)
+func (a *asked) transaction(body []byte) ([]byte, *failure) {
+	batch, f := a.several(body)
 	if f != nil {
 		return nil, f
 	}
-	in := replies{in: out.Bytes(), base64: in64}
+	all := make([]commands.Request, 0, len(batch)+2)
+	all = append(append(append(all, own("MULTI")), batch...), own("EXEC"))
+	in, size, f := a.run(all)
+	if f != nil {
+		return nil, f
+	}
 	if text, refused, err := in.isError(); refused || err != nil { // MULTI
 		return nil, failed(text)
 	}
@@ -71,7 +112,31 @@ func (g *Gateway) transaction(ctx context.Context, s *commands.Session, body []b
 	if err != nil || n != len(batch) {
 		return nil, errPanic
 	}
-	return appendResults(&in, n)
+	return a.results(in, n, size)
+}
+
+// run performs a batch, and returns the replies and their bytes.
+func (a *asked) run(batch []commands.Request) (*replies, int, *failure) {
+	out, f := a.g.run(a.ctx, a.session, batch)
+	if f != nil {
+		return nil, 0, f
+	}
+	return &replies{in: out.Bytes(), base64: a.base64, limit: 2 * a.g.options.MaxReplyBytes}, out.Len(), nil
+}
+
+func (a *asked) results(in *replies, n, size int) (answer []byte, f *failure) {
+	if gone := a.work(size, func() { answer, f = appendResults(in, n) }); gone != nil {
+		return nil, gone
+	}
+	return answer, f
+}
+
+// work does what handles so many bytes, in a place of the namespace.
+func (a *asked) work(size int, do func()) *failure {
+	if a.g.places.work(a.ctx, a.session, size, do) != nil {
+		return errGone
+	}
+	return nil
 }
 
 // appendResults writes an array with the result or the error of each of n replies.
@@ -109,25 +174,25 @@ type sessionBody struct {
 	Origins    []string `json:"origins"`
 }
 
-// session sells a token for a browser: it is the command TOKEN.SESSION in the
-// clothes of this door.
-func (g *Gateway) session(r *http.Request, s *commands.Session, body []byte) ([]byte, *failure) {
-	if r.URL.Path != pathSession {
+// browserToken sells a token for a browser: it is the command TOKEN.SESSION in
+// the clothes of this door.
+func (a *asked) browserToken(r *http.Request, body []byte) ([]byte, *failure) {
+	if r.URL.EscapedPath() != pathSession {
 		return nil, refusal(http.StatusNotFound, kverr.BadInput, "there is nothing under this path", "POST "+pathSession+" sells tokens for browsers")
 	}
 	argv, f := sessionArgs(body)
 	if f != nil {
 		return nil, f
 	}
-	out, f := g.run(r.Context(), s, []commands.Request{{Argv: argv}})
+	a.base64 = false
+	in, _, f := a.run([]commands.Request{{Argv: argv}})
 	if f != nil {
 		return nil, f
 	}
-	in := replies{in: out.Bytes()}
 	if text, refused, err := in.isError(); refused || err != nil {
 		return nil, failed(text)
 	}
-	return objectOf(&in)
+	return objectOf(in)
 }
 
 func sessionArgs(body []byte) ([][]byte, *failure) {

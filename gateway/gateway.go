@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cubbykv/cubby/commands"
@@ -19,19 +21,22 @@ import (
 // Gateway is the HTTP door. It is an http.Handler, and serves listeners itself
 // with the bounds of its Options.
 type Gateway struct {
-	engine  *commands.Engine
-	options Options
-	server  *http.Server
-	ctx     context.Context // of streams; ended at the shutdown
-	stop    context.CancelFunc
-	conns   connections
+	engine   *commands.Engine
+	options  Options
+	server   *http.Server
+	ctx      context.Context // of streams; ended at the shutdown
+	stop     context.CancelFunc
+	conns    *connections
+	places   places
+	requests atomic.Int64 // requests and streams
 }
 
 // New returns a Gateway.
 func New(o Options) *Gateway {
 	o.setDefaults()
 	g := &Gateway{engine: o.Engine, options: o}
-	g.ctx, g.stop = context.WithCancel(context.Background()) //nolint:gosec // Shutdown calls it
+	g.conns = newConnections(&g.options)
+	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.initServer()
 	return g
 }
@@ -62,6 +67,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	w.Header().Set("Vary", "Origin, Accept-Encoding")
+	if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+		// It may have had a length too, of which package http does not tell, and a
+		// proxy in front may see another end of it (RFC 9112, 6.3).
+		w.Header().Set("Connection", "close")
+	}
 	origin, valid := originOf(r)
 	if !valid {
 		fail(w, r, badInput("the header Origin is no web origin", ""))
@@ -72,19 +82,45 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	allow(w, origin) // until the token is known, all that can be read is why nothing was done
-	if f := g.serve(w, r, origin); f != nil {
+	f := g.admit()
+	if f == nil {
+		defer g.requests.Add(-1)
+		f = g.serve(w, r, origin)
+	}
+	if f != nil {
+		if f.status == http.StatusUnauthorized && g.conns.failed(r) {
+			w.Header().Set("Connection", "close")
+		}
 		fail(w, r, f)
 	}
 }
 
+// admit counts one more request, of which HTTP/2 has many on one connection.
+func (g *Gateway) admit() *failure {
+	if g.ctx.Err() != nil {
+		return errClosed
+	}
+	if g.requests.Add(1) > int64(g.options.MaxConnections) {
+		g.requests.Add(-1)
+		return errCrowded
+	}
+	return nil
+}
+
 var (
-	errPanic = refusal(http.StatusInternalServerError, kverr.PlatformError, "the server could not complete the request", "try again; the operator's log has the details")
-	errToken = refusal(http.StatusUnauthorized, kverr.NoAuth, "the request has no token", "send the header 'Authorization: Bearer TOKEN'")
+	errPanic   = refusal(http.StatusInternalServerError, kverr.PlatformError, "the server could not complete the request", "try again; the operator's log has the details")
+	errGone    = badInput("the client has gone", "") // nobody reads it
+	errClosed  = refusal(http.StatusServiceUnavailable, kverr.PlatformError, "the server is shutting down", "try again in a moment")
+	errCrowded = refusal(http.StatusTooManyRequests, kverr.RateLimited, "the server answers as many requests as it may", "try again in a moment")
+	errToken   = refusal(http.StatusUnauthorized, kverr.NoAuth, "the request has no token", "send the header 'Authorization: Bearer TOKEN'")
 )
 
 // serve answers a request, or returns why not; nothing has been written then.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, origin string) *failure {
-	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	first, f := command(r)
+	if f != nil {
+		return f
+	}
 	if f := checkMethod(w, r, first); f != nil {
 		return f
 	}
@@ -109,8 +145,24 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, origin string) *
 	if f != nil {
 		return f
 	}
-	send(w, r, http.StatusOK, answer)
+	encoding := ""
+	if err := g.places.work(r.Context(), s, len(answer), func() { answer, encoding = encode(r, answer) }); err != nil {
+		return errGone
+	}
+	send(w, http.StatusOK, answer, encoding)
 	return nil
+}
+
+// command returns the first part of the path, which says what is to be done; empty
+// is a command in the body.
+func command(r *http.Request) (string, *failure) {
+	path := r.URL.EscapedPath()
+	part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, err := url.PathUnescape(part)
+	if err != nil || first == "" && path != "/" && path != "" {
+		return "", refusal(http.StatusNotFound, kverr.BadInput, "there is nothing under this path", "GET /COMMAND/ARG..., POST /, POST /pipeline, POST /multi-exec")
+	}
+	return first, nil
 }
 
 // checkMethod refuses methods that mean nothing here.
@@ -174,6 +226,7 @@ func (g *Gateway) open(r *http.Request, token string, o commands.SessionOptions)
 		first = append(first, own("PING")) // is refused when the token does not name the origin
 	}
 	if len(first) == 0 {
+		g.conns.signedIn(r)
 		return s, nil
 	}
 	out, f := g.run(r.Context(), s, first)
@@ -198,6 +251,7 @@ func (g *Gateway) open(r *http.Request, token string, o commands.SessionOptions)
 		g.engine.EndSession(s)
 		return nil, f
 	}
+	g.conns.signedIn(r)
 	return s, nil
 }
 
@@ -237,33 +291,18 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *fai
 // perform runs what a request asks for and returns the JSON that answers it.
 func (g *Gateway) perform(r *http.Request, s *commands.Session, first string, body []byte) ([]byte, *failure) {
 	in64 := strings.EqualFold(r.Header.Get(encodingHeader), "base64")
+	ask := asked{g: g, ctx: r.Context(), session: s, base64: in64}
 	switch first {
 	case pathPipeline:
-		return g.pipeline(r.Context(), s, body, in64)
+		return ask.pipeline(body)
 	case pathTransaction:
-		return g.transaction(r.Context(), s, body, in64)
+		return ask.transaction(body)
 	case pathVersion:
-		return g.session(r, s, body)
+		return ask.browserToken(r, body)
+	case "":
+		return ask.one(body, func() (commands.Request, error) { return g.parseCommand(body) })
 	}
-	var request commands.Request
-	var err error
-	if first == "" {
-		request, err = g.parseCommand(body)
-	} else {
-		request, err = g.parsePath(r.URL, body)
-	}
-	if err != nil {
-		return nil, asFailure(err)
-	}
-	out, f := g.run(r.Context(), s, []commands.Request{request})
-	if f != nil {
-		return nil, f
-	}
-	in := replies{in: out.Bytes(), base64: in64}
-	if text, refused, err := in.isError(); refused || err != nil {
-		return nil, failed(text)
-	}
-	return asResult(nil, &in)
+	return ask.one(body, func() (commands.Request, error) { return g.parsePath(r.URL, body) })
 }
 
 func asFailure(err error) *failure {
@@ -278,7 +317,10 @@ func asFailure(err error) *failure {
 func asResult(dst []byte, in *replies) ([]byte, *failure) {
 	dst = append(dst, `{"result":`...)
 	dst, err := in.appendNext(dst)
-	if err != nil {
+	switch {
+	case errors.Is(err, errLong):
+		return nil, errReplyTooLarge
+	case err != nil:
 		return nil, errPanic
 	}
 	return append(dst, '}'), nil

@@ -141,3 +141,15 @@ func bodyText(t *testing.T, r *http.Response) string {
 	require.NoError(t, r.Body.Close())
 	return string(text)
 }
+
+// patience is for what happens in another goroutine.
+const (
+	patience = 10 * time.Second
+	poll     = 2 * time.Millisecond
+)
+
+func requestOf(t *testing.T) *http.Request {
+	return httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+}
+
+func sessionOptions() commands.SessionOptions { return commands.SessionOptions{Stateless: true} }

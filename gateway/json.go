@@ -14,6 +14,7 @@ import (
 type replies struct {
 	in     []byte // what is still to be read
 	base64 bool   // strings are shown in base64, so that any bytes arrive; see appendNext
+	limit  int    // of the JSON, in bytes, about; 0 is none
 }
 
 // maxExact is the greatest whole number that a double, and so JavaScript, keeps
@@ -22,6 +23,10 @@ const maxExact = 1<<53 - 1
 
 // errReply is returned for bytes that are no reply; the engine writes none.
 var errReply = errors.New("gateway: malformed reply")
+
+// errLong is returned for replies that are longer in JSON than they may be: a
+// control character takes six bytes there.
+var errLong = errors.New("gateway: the replies are too long")
 
 // next returns the first line of the next reply: its type and the rest.
 func (r *replies) next() (kind byte, line []byte, err error) {
@@ -101,6 +106,9 @@ func (r *replies) appendNext(dst []byte) ([]byte, error) {
 var okReply = []byte("+OK\r\n")
 
 func (r *replies) appendAny(dst []byte) ([]byte, error) {
+	if r.limit > 0 && len(dst) > r.limit {
+		return dst, errLong
+	}
 	kind, line, err := r.next()
 	if err != nil {
 		return dst, err
@@ -164,7 +172,7 @@ func (r *replies) appendString(dst, b []byte) []byte {
 func (r *replies) appendInt(dst, digits []byte) []byte {
 	n, err := strconv.ParseInt(string(digits), 10, 64)
 	if err == nil && -maxExact <= n && n <= maxExact {
-		return append(dst, digits...)
+		return strconv.AppendInt(dst, n, 10)
 	}
 	return r.appendString(dst, digits)
 }

@@ -27,8 +27,14 @@ type Options struct {
 	Engine *commands.Engine // required
 	Log    *slog.Logger     // default discards
 
-	// MaxConnections bounds the connections open at once; 0 is 10000.
+	// MaxConnections bounds the connections open at once, and the requests; 0 is
+	// 10000.
 	MaxConnections int
+	// MaxStrangers bounds how many of them have not brought a right token yet; 0
+	// is MaxConnections.
+	MaxStrangers int
+	// MaxStrangersPerAddress bounds the same for one address; 0 is no bound.
+	MaxStrangersPerAddress int
 	// MaxBodyBytes bounds the body of a request; 0 is 8 MiB. A larger one is
 	// refused with 413.
 	MaxBodyBytes int
@@ -64,6 +70,9 @@ func (o *Options) setDefaults() {
 		if *x.field == 0 {
 			*x.field = x.value
 		}
+	}
+	if o.MaxStrangers == 0 {
+		o.MaxStrangers = o.MaxConnections
 	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = defaultRequestTimeout

@@ -56,13 +56,20 @@ var errStranger = refusal(http.StatusForbidden, kverr.NoPerm, "without a token o
 // machine: not from a page of another site, whose browser would say so, and not
 // under a name that somebody pointed at this machine (DNS rebinding).
 func fromHere(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none":
+	switch h := r.Header; h.Get("Sec-Fetch-Site") {
+	case "none": // somebody typed the address
+	case "":
+		// A browser that does not say: the images and forms of a page send no origin.
+		if strings.HasPrefix(h.Get("User-Agent"), "Mozilla/") && h.Get("Accept-Language") != "" {
+			return false
+		}
 	default:
 		return false
 	}
-	if r.Header.Get("Origin") != "" {
-		return false
+	for _, name := range []string{"Origin", "Referer", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host"} {
+		if r.Header.Get(name) != "" { // of a page, or handed on by a proxy for somebody else
+			return false
+		}
 	}
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {

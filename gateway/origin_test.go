@@ -122,10 +122,14 @@ func TestWithoutATokenOnlyProgramsOfThisMachine(t *testing.T) {
 	for _, header := range [][]string{
 		{"Host", "evil.example"}, {"Host", "localhost.evil.example:7379"}, {"Host", "10.0.0.1"}, {"Host", ""},
 		{"Host", "localhost", "Origin", "http://localhost:7379"}, {"Host", "localhost", "Origin", "null"},
+		{"Host", "localhost", "Referer", "http://evil.example/"}, {"Host", "localhost", "X-Forwarded-For", "203.0.113.5"}, {"Host", "localhost", "Forwarded", "for=203.0.113.5"},
+		{"Host", "localhost", "User-Agent", "Mozilla/5.0 (Macintosh) Safari/605", "Accept-Language", "en"}, {"Host", "localhost."}, {"Host", "0.0.0.0:7379"}, {"Host", "127.1"},
 		{"Host", "localhost", "Sec-Fetch-Site", "cross-site"}, {"Host", "localhost", "Sec-Fetch-Site", "same-site"}, {"Host", "localhost", "Sec-Fetch-Site", "same-origin"},
 	} {
 		r.refuses(get(header...), 403, "forbidden", "only programs on this machine")
 	}
+	r.answers(get("Host", "localhost", "User-Agent", "Mozilla/5.0 PowerShell/7.4"), 200, `{"result":null}`)
+	r.answers(get("Host", "localhost", "Sec-Fetch-Site", "none", "User-Agent", "Mozilla/5.0", "Accept-Language", "en"), 200, `{"result":null}`)
 	r.answers(get("Host", "localhost", "Sec-Fetch-Site", "none"), 200, `{"result":null}`)
 	r.refuses(get("Host", "localhost", "Authorization", "Bearer nobody"), 401, "unauthorized", "WRONGPASS")
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,12 +15,6 @@ const (
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 128 << 10 // the path form has its arguments here
 )
-
-// connections counts those that are open.
-type connections struct {
-	open    atomic.Int64
-	refused atomic.Int64
-}
 
 func (g *Gateway) initServer() {
 	protocols := new(http.Protocols)
@@ -37,25 +30,10 @@ func (g *Gateway) initServer() {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         g.count,
+		ConnState:         g.conns.changed,
+		ConnContext:       g.conns.begin,
 		ErrorLog:          slog.NewLogLogger(g.options.Log.Handler(), slog.LevelDebug), // what clients do wrong
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
-	}
-	g.server.RegisterOnShutdown(g.stop)
-}
-
-// count keeps the number of connections within its bound. Refused ones are
-// closed: to answer them would take what they are refused for.
-func (g *Gateway) count(nc net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		if g.conns.open.Add(1) > int64(g.options.MaxConnections) {
-			g.conns.refused.Add(1)
-			_ = nc.Close()
-		}
-	case http.StateClosed, http.StateHijacked:
-		g.conns.open.Add(-1)
-	case http.StateActive, http.StateIdle:
 	}
 }
 
@@ -70,6 +48,7 @@ func (g *Gateway) Serve(ln net.Listener) error {
 // Shutdown ends streams, lets requests that have begun get their answers, and
 // closes what is left when ctx ends; then it returns its error.
 func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.stop()
 	err := g.server.Shutdown(ctx)
 	if err != nil {
 		_ = g.server.Close()

@@ -48,6 +48,7 @@ func (p *process) serveHTTP(list []net.Listener, failed chan<- error) {
 	p.web = gateway.New(gateway.Options{
 		Engine: p.engine.Load(), Log: p.log, Local: p.anonymous != nil,
 		MaxConnections: c.MaxClients,
+		MaxStrangers:   max(c.MaxClients*c.SignInMaxClients/100, 1), MaxStrangersPerAddress: c.SignInMaxClientsAddress,
 		MaxBodyBytes:   int(c.ClientQueryBufferLimit),
 		MaxBulkBytes:   int(c.ProtoMaxBulkLen),
 		MaxReplyBytes:  int(c.ClientOutputBufferLimits.Normal.Hard),

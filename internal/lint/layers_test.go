@@ -47,7 +47,7 @@ var layers = map[string][]string{
 	// Doors: they translate, so they know the engine and not what is below it.
 	"server": {"commands", "storage", "internal/hostaddr", "internal/kverr", "internal/resp"},
 
-	"gateway": {"commands", "storage", "internal/kverr", "internal/resp"},
+	"gateway": {"commands", "storage", "internal/hostaddr", "internal/kverr", "internal/resp"},
 
 	"config":                  {"internal/tlsconf", "internal/units"},
 	"config/internal/gendocs": {"config"},
