@@ -20,14 +20,14 @@ func TestPythonSDK(t *testing.T) {
 	require.Zero(t, built.code, built.stderr)
 	tests := exec.Command(python, "-B", "-W", "error::ResourceWarning", "-m", "unittest")
 	tests.Dir = filepath.Join("..", "sdk", "python")
-	env := []string{"CUBBY_SDKSERVER=" + server}
-	for _, name := range []string{"CUBBY_TEST_REQUIRE", "CUBBY_CONFORMANCE_OUT"} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
+	seen := filepath.Join(t.TempDir(), "conformance.json")
+	env := []string{"CUBBY_SDKSERVER=" + server, "CUBBY_CONFORMANCE_OUT=" + seen}
+	if value, ok := os.LookupEnv("CUBBY_TEST_REQUIRE"); ok {
+		env = append(env, "CUBBY_TEST_REQUIRE="+value)
 	}
 	r := run(t, tests, env...)
 	require.Zero(t, r.code, r.stderr)
+	conforms(t, "Python", seen)
 	t.Log(r.stderr)
 }
 

@@ -195,7 +195,7 @@ class OnServer(Cases):
 
 
 class Resp2Test(OnServer, unittest.IsolatedAsyncioTestCase):
-    name = "python, RESP"
+    name = "Python, RESP"
 
     async def open(self, limits: dict[str, str]) -> Kv:
         return Kv.connect(**self.server.app(limits))
@@ -213,7 +213,7 @@ class PurePythonTest(OnServer, unittest.IsolatedAsyncioTestCase):
 
 
 class Resp3Test(OnServer, unittest.IsolatedAsyncioTestCase):
-    name = "python, RESP3"
+    name = "Python, RESP3"
 
     async def open(self, limits: dict[str, str]) -> Kv:
         at = self.server.app(limits)
@@ -252,7 +252,7 @@ class Local(Cases):
 
 
 class MockTest(Local, unittest.IsolatedAsyncioTestCase):
-    name = "python, MockKv"
+    name = "Python, MockKv"
 
     async def open(self, limits: dict[str, str]) -> MockKv:
         self.mock = MockKv(**self.local_limits(limits))
@@ -266,7 +266,7 @@ class MockTest(Local, unittest.IsolatedAsyncioTestCase):
 
 
 class EphemeralTest(Local, unittest.IsolatedAsyncioTestCase):
-    name = "python, EphemeralKv"
+    name = "Python, EphemeralKv"
     at = 1_800_000_000_000
 
     async def open(self, limits: dict[str, str]) -> EphemeralKv:
