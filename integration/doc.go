@@ -8,3 +8,4 @@
 package integration
 
 //go:generate go run ./internal/gendocs testdata/compatibility.json ../docs/compatibility.md
+//go:generate go run ./internal/genconformance ../sdk/conformance/cases.json ../sdk/conformance/results.json ../docs/sdk.md

@@ -24,7 +24,7 @@ async def beat(ctx: Context) -> float:
     took = (time.perf_counter() - began) * 1000
     row = {
         "for": settings["name"],
-        "text": f"{usage['keys']} of {usage['max-keys']} keys in use, {usage['bytes']} bytes; the store answered in {took:.1f} ms",
+        "text": f"{usage['keys']} of {usage['max-keys']} keys, {usage['bytes']} bytes; answered in {took:.1f} ms",
     }
     # Keys are listed in their order, so the time of the row stands in its key.
     await ctx.kv.set(f"activity:{time.time_ns() // 1_000_000:013d}", row, ttl_seconds=KEEP_SECONDS)

@@ -61,10 +61,11 @@ var layers = map[string][]string{
 	// cmd wires everything.
 	"cmd/cubby": {"audit", "auth", "commands", "config", "gateway", "server", "storage", "storage/bunt", "internal/kverr", "internal/tlsconf"},
 
-	"internal/redistest":           {"internal/resp", "internal/testneed"},
-	"integration":                  {},
-	"integration/internal/gendocs": {"commands"},
-	"bench":                        {},
+	"internal/redistest":                  {"internal/resp", "internal/testneed"},
+	"integration":                         {},
+	"integration/internal/gendocs":        {"commands"},
+	"integration/internal/genconformance": {},
+	"bench":                               {},
 }
 
 // outside lists libraries that only some packages may use, each for a reason
