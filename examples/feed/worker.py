@@ -6,11 +6,12 @@ import asyncio
 import os
 import sys
 import time
+from typing import Any
 
 from cubby import Context, KvError
 
 KEEP_SECONDS = 60
-DEFAULTS = {"name": "", "every": 2, "paused": False}
+DEFAULTS: dict[str, Any] = {"name": "", "every": 2, "paused": False}
 
 
 async def beat(ctx: Context) -> float:
