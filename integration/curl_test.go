@@ -131,7 +131,7 @@ func TestCurl(t *testing.T) {
 	require.JSONEq(t, `{"result":"`+strings.Repeat("cubby ", 5000)+`"}`, body)
 
 	c.refuses(t, 400, "bad_input", "unknown command", "/lpush/list/x")
-	c.refuses(t, 400, "bad_input", "is not an array of arguments", "/", "-d", "GET n")
+	c.refuses(t, 400, "bad_input", "the body is not JSON", "/", "-d", "GET n")
 	c.refuses(t, 400, "bad_input", "is about the connection", "/watch/n")
 	c.refuses(t, 404, "bad_input", "nothing under this path", "/v1/nothing", "-d", "{}")
 	c.refuses(t, 405, "bad_input", "DELETE is not allowed", "/get/n", "-X", "DELETE")
