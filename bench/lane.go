@@ -30,6 +30,9 @@ type lane struct {
 	hist       histogram
 
 	keyBuf, out, in []byte
+
+	token string // over HTTP
+	body  []byte
 }
 
 // lane connects and signs in.
@@ -39,15 +42,24 @@ func (t *target) lane(namespace int, f fill) (*lane, error) {
 		return nil, err
 	}
 	auth, prefix := t.login(namespace)
+	if t.http { // it signs in with each request
+		l := t.newLane(c, prefix, namespace, f)
+		l.token = auth[len(auth)-1]
+		return l, nil
+	}
 	if _, err := c.command("AUTH", auth...); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("%s: AUTH: %w", t.name, err)
 	}
+	return t.newLane(c, prefix, namespace, f), nil
+}
+
+func (t *target) newLane(c *client, prefix string, namespace int, f fill) *lane {
 	return &lane{
 		conn: c.Conn, r: bufio.NewReaderSize(c.Conn, 64<<10), login: t.login, prefix: prefix,
 		namespaces: f.namespaces, keys: f.keys, value: valueOf(f.value),
 		rng: rand.New(rand.NewPCG(uint64(namespace), 1)),
-	}, nil
+	}
 }
 
 // key builds a name in the lane's buffer; digits pads the number with zeros.
@@ -82,6 +94,9 @@ func (l *lane) hop(buf []byte) ([]byte, int) {
 
 // exchange sends one batch and reads its replies.
 func (l *lane) exchange(w *workload, pipeline int) error {
+	if w.exchange != nil {
+		return w.exchange(l, pipeline)
+	}
 	l.out = l.out[:0]
 	replies := pipeline
 	if w.begin != nil {

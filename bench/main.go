@@ -44,6 +44,12 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == httpProxy {
+		if err := serveHTTPProxy(os.Args[2:]); err != nil {
+			fail(err)
+		}
+		return
+	}
 	if len(os.Args) > 1 && os.Args[1] == floodProgram {
 		if err := runFlood(os.Args[2:]); err != nil {
 			fail(err)

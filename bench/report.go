@@ -87,6 +87,7 @@ func renderReport(r *results) string {
 	p.section("Stalls", "stalls", (*page).stalls)
 	p.section("Many namespaces", "namespaces", (*page).namespaces)
 	p.section("Noisy neighbours", "neighbours", (*page).neighbours)
+	p.section("HTTP", "http", (*page).http)
 	return strings.TrimRight(p.String(), "\n") + "\n"
 }
 

@@ -95,6 +95,13 @@ func sample() *results {
 			add("neighbours", series{Name: nameFlood, Case: c, Metric: perSecond, Namespaces: 1000}, []float64{500_000}, []float64{400_000})
 		}
 	}
+	web := series{Name: opGet.name, Metric: perSecond, Pipeline: 1, Conns: usualConns, Value: 64, Keys: 100_000, Namespaces: 100, Fsync: everysec}
+	add("http", web, []float64{10_000, 11_000}, []float64{12_000, 11_000})
+	r.Suites["http"].add(web, nameOverRESP, 100_000)
+	r.Suites["http"].add(web, nameOverRESP, 110_000)
+	web.Metric = p99
+	add("http", web, []float64{5000}, []float64{4000})
+	r.Suites["http"].add(web, nameOverRESP, 900)
 	return r
 }
 

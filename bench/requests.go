@@ -35,6 +35,8 @@ type workload struct {
 	replyLen func(valueSize int) (n int, first byte)
 	// begin, if any, puts requests before each batch and returns how many.
 	begin func(buf []byte, l *lane) ([]byte, int)
+	// exchange, if any, does all of it for another protocol than RESP.
+	exchange func(l *lane, pipeline int) error
 }
 
 func okLen(int) (int, byte) { return len("+OK\r\n"), '+' }

@@ -10,12 +10,15 @@ import (
 	"github.com/cubbykv/cubby/internal/testneed"
 )
 
-// TestMain lets the test binary be the empty handler and the flood, as the
-// program is.
+// TestMain lets the test binary be the empty handler, the proxy and the flood, as
+// the program is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == emptyHandler {
 		fmt.Fprintln(os.Stderr, serveEmptyHandler(os.Args[2:]))
 		os.Exit(1)
+	}
+	if len(os.Args) > 1 && os.Args[1] == httpProxy {
+		fail(serveHTTPProxy(os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == floodProgram {
 		if err := runFlood(os.Args[2:]); err != nil {

@@ -20,6 +20,7 @@ var suites = []struct {
 	{"stalls", runStalls},
 	{"namespaces", runNamespaces},
 	{"neighbours", runNeighbours},
+	{"http", runHTTP},
 }
 
 func suiteNames() []string {

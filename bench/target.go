@@ -29,6 +29,7 @@ const password = "bench-password"
 // namespace as a prefix of every key.
 type target struct {
 	name, port, dir string
+	http            bool
 	program         string
 	args            []string
 	// login returns the arguments of AUTH and the key prefix for a namespace.
