@@ -59,6 +59,8 @@ type fakePeer struct {
 	ended   chan struct{}           // closed by end
 	batches chan int                // the size of each batch, when not nil
 	seen    func(batch [][]byte)    // called with each command, when not nil
+	failed  func(n int)             // called by fail, when not nil
+	ending  func()                  // called by end, when not nil
 }
 
 func (p *fakePeer) do(ctx context.Context, batch []commands.Request, out *resp.Writer) (int, storage.Seq) {
@@ -156,6 +158,9 @@ func (p *fakePeer) wait(_ context.Context, s storage.Seq) error {
 }
 func (p *fakePeer) settled(storage.Seq) bool { return p.durable }
 func (p *fakePeer) fail(n int, err error, out *resp.Writer) {
+	if p.failed != nil {
+		p.failed(n)
+	}
 	for range n {
 		out.Error("MISCONF " + err.Error())
 	}
@@ -167,7 +172,12 @@ func (p *fakePeer) waitTurn(context.Context, []commands.Request) {}
 func (p *fakePeer) subscribed() bool                             { return p.listens }
 func (p *fakePeer) owner() any                                   { return p.of }
 func (p *fakePeer) extra() int                                   { return 0 }
-func (p *fakePeer) end()                                         { close(p.ended) }
+func (p *fakePeer) end() {
+	close(p.ended)
+	if p.ending != nil {
+		p.ending()
+	}
+}
 
 // door is a Server on loopback with fake peers.
 type door struct {

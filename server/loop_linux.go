@@ -1,17 +1,13 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/cubbykv/cubby/internal/kverr"
 )
 
 // tickEvery is how often a loop looks for connections that are idle or do not
@@ -162,23 +158,14 @@ func (l *loop) run() {
 
 // turn serves everybody who can be served, with n events.
 func (l *loop) turn(n int) {
-	defer func() {
-		if v := recover(); v != nil {
-			// Nobody knows how far their replies are.
-			l.server.log.Error("panic in an event loop", "panic", kverr.PanicText(v), "stack", string(debug.Stack()))
-			for _, c := range l.answered {
-				c.close()
-			}
-			l.answered = l.answered[:0]
-		}
-	}()
+	defer l.recoverTurn()
 	l.now = time.Now()
 	l.turns++
 	for i := range n {
 		l.happened(&l.events[i])
 	}
 	for _, task := range l.takeTasks() {
-		task()
+		l.perform(task)
 	}
 	busy := l.busy
 	l.busy = l.spare[:0]
@@ -225,7 +212,7 @@ func (l *loop) poll() (n int) {
 	asleep := l.asleep
 	l.mu.Unlock()
 	if !asleep {
-		return 0
+		return l.ready() // there may be a task each time
 	}
 	// A busy loop waits in the system call, which is cheaper than to be parked
 	// and woken up. That keeps a processor from other goroutines, so one that
@@ -295,7 +282,7 @@ func (l *loop) settle() {
 	default:
 		last := newest(depend)
 		began := time.Now()
-		err := last.peer.wait(context.Background(), last.seq)
+		err := l.wait(slowWait{last.peer, last.seq})
 		if slow {
 			l.yielded = time.Now() // others could have the processor meanwhile
 			l.waits.took(l.yielded.Sub(began))

@@ -80,12 +80,23 @@ func claim(nc net.Conn) (fd int, err error) {
 	return fd, errors.Join(cerr, err)
 }
 
+// begin is the first that a loop does for a connection, unless it was cut off or
+// the server has stopped meanwhile.
 func (c *loopConn) begin(fd int) {
+	defer c.survive("beginning")
 	c.fd, c.heard = fd, c.loop.now
+	if c.dying {
+		c.close()
+		return
+	}
 	c.loop.conns[fd] = c
 	c.loop.join(c)
 	if err := c.loop.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
 		c.log.warn("cannot serve a connection", "error", err)
 		c.close()
+		return
+	}
+	if c.draining() {
+		c.enqueue()
 	}
 }

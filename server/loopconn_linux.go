@@ -21,7 +21,7 @@ import (
 // is in none of these does it look for more.
 type loopConn struct {
 	loop *loop
-	fd   int
+	fd   int        // -1 before begin
 	from netip.Addr // see package hostaddr
 	log  logger
 
@@ -45,7 +45,7 @@ type loopConn struct {
 	replying bool // out waits to be sent
 	sending  bool // and the client does not take it at the moment
 	leaving  bool // everything is said: waiting for the client to hang up
-	dying    bool // to be closed when it is no longer away
+	dying    bool // to be closed when it is no longer away, or has begun
 	closed   bool
 
 	gauge gauge
@@ -86,17 +86,13 @@ func (c *loopConn) enqueueToTell() {
 
 // step takes the connection as far as the next batch.
 func (c *loopConn) step() {
-	defer func() {
-		if v := recover(); v != nil {
-			c.log.panicked("reading", v)
-			c.close()
-		}
-	}()
+	defer c.survive("reading")
 	switch {
 	case c.held != nil && c.draining():
+		c.leaving = true
 		c.release()
 		return
-	case c.closed, c.away, c.replying:
+	case c.closed, c.away, c.replying, c.fd < 0:
 		return
 	case c.leaving:
 		c.discard()
@@ -185,12 +181,16 @@ func (c *loopConn) answer() {
 }
 
 // finish is done for a batch, whose replies may have to wait after a sign-in. The
-// connection waits with them, and nobody else: a timer brings it back.
+// connection waits with them, and nobody else: a timer brings it back. When the
+// server stops, they are its last, at once.
 func (c *loopConn) finish(n int, seq storage.Seq) {
 	c.meet()
 	c.loop.join(c) // it may have signed in
 	c.loop.charge(c.share, c.peer.extra())
 	d := c.peer.hold()
+	if d > 0 && c.draining() {
+		d, c.leaving = 0, true
+	}
 	if d <= 0 {
 		c.done(n, seq)
 		return
@@ -240,6 +240,7 @@ func (c *loopConn) leave() {
 
 // back returns a connection to its loop.
 func (c *loopConn) back(n int) {
+	defer c.survive("taking up a connection")
 	c.away = false
 	c.loop.away--
 	if c.dying {
@@ -326,6 +327,11 @@ func (c *loopConn) discard() {
 
 func (c *loopConn) endSession() {
 	c.shutDown.Do(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				c.log.panicked("ending a session", v)
+			}
+		}()
 		c.cancel()
 		c.peer.end()
 	})
@@ -335,6 +341,9 @@ func (c *loopConn) endSession() {
 func (c *loopConn) close() {
 	switch {
 	case c.closed:
+		return
+	case c.fd < 0: // on its way to the loop
+		c.dying = true
 		return
 	case c.away: // its goroutine uses the session
 		c.dying = true

@@ -11,7 +11,15 @@ import (
 
 // vouch asks the store for this connection alone, after somebody's wait
 // failed, and puts errors in the place of replies that it does not vouch for.
+// Messages are dropped: no command of this connection has failed with them.
 func (c *loopConn) vouch() {
+	defer c.survive("waiting for the store")
+	if c.ran == 0 {
+		if c.peer.wait(c.ctx, c.seq) != nil {
+			c.out.Reset()
+		}
+		return
+	}
 	vouch(c.ctx, c.peer, c.ran, c.seq, &c.out)
 }
 
@@ -49,6 +57,7 @@ func (c *loopConn) messages() bool {
 
 // flush sends the replies, and what the client does not take now when it can.
 func (c *loopConn) flush() {
+	defer c.survive("sending")
 	if c.closed {
 		return
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"runtime/debug"
 	"time"
 
 	"github.com/cubbykv/cubby/storage"
@@ -61,33 +60,36 @@ func (l *loop) stopWaiting() {
 	}
 }
 
-func (l *loop) waitFor(w slowWait) {
+// wait waits for the store. After an error each connection asks for itself.
+func (l *loop) wait(w slowWait) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			l.server.log.Error("panic while waiting for the store", "panic", v, "stack", string(debug.Stack()))
-			l.post(func() { l.waited((*loopConn).close) })
+			l.panicked(v)
+			err = errPanic
 		}
 	}()
+	return w.peer.wait(context.Background(), w.seq)
+}
+
+func (l *loop) waitFor(w slowWait) {
 	began := time.Now()
-	err := w.peer.wait(context.Background(), w.seq)
+	err := l.wait(w)
 	took := time.Since(began)
 	l.post(func() {
 		l.waits.took(took)
-		l.waited(func(c *loopConn) {
-			if err != nil {
-				c.vouch()
-			}
-			c.flush()
-		})
+		l.waited(err)
 	})
 }
 
 // waited ends a wait for those that it was for, and begins the next.
-func (l *loop) waited(end func(c *loopConn)) {
+func (l *loop) waited(err error) {
 	under := l.waits.under
 	l.waits.under = nil
 	for _, c := range under {
-		end(c)
+		if err != nil {
+			c.vouch()
+		}
+		c.flush()
 	}
 	clear(under)
 	l.waits.under = under[:0]

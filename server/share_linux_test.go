@@ -19,6 +19,7 @@ import (
 type stillLoop struct {
 	*loop
 	t   *testing.T
+	log *logBuffer
 	ran map[any]int // commands by owner
 }
 
@@ -27,7 +28,7 @@ func newStillLoop(t *testing.T) *stillLoop {
 	l, err := newLoop(d.Server)
 	require.NoError(t, err)
 	t.Cleanup(l.close)
-	return &stillLoop{loop: l, t: t, ran: map[any]int{}}
+	return &stillLoop{loop: l, t: t, log: d.log, ran: map[any]int{}}
 }
 
 func (l *stillLoop) step() { l.turn(l.ready()) }
@@ -45,11 +46,20 @@ func (p boundedPeer) tryDo(ctx context.Context, batch []commands.Request, out *r
 type party struct {
 	l    *stillLoop
 	fd   int
+	far  int // the loop's end
 	conn *loopConn
 	peer *fakePeer
 }
 
 func (l *stillLoop) connect(owner any) *party {
+	l.t.Helper()
+	p := l.arrive(owner)
+	p.conn.begin(p.far)
+	return p
+}
+
+// arrive is connect for a connection that the loop has not got yet.
+func (l *stillLoop) arrive(owner any) *party {
 	l.t.Helper()
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	require.NoError(l.t, err)
@@ -62,12 +72,11 @@ func (l *stillLoop) connect(owner any) *party {
 	p := &fakePeer{signed: true, of: owner, values: map[string][]byte{}, ended: make(chan struct{})}
 	p.seen = func([][]byte) { l.ran[p.of]++ }
 	c.peer = boundedPeer{p}
-	c.begin(ends[0])
 	l.t.Cleanup(func() {
 		c.close()
 		_ = unix.Close(ends[1])
 	})
-	return &party{l, ends[1], c, p}
+	return &party{l, ends[1], ends[0], c, p}
 }
 
 func (p *party) say(text string) {
