@@ -229,6 +229,8 @@ func TestPausesEndWithTheServer(t *testing.T) {
 	require.Equal(t, "+OK\r\n", <-first)
 	require.Equal(t, "+OK\r\n", <-second)
 	require.Zero(t, h.engine.pauses.active.Load())
+	require.Equal(t, "+OK", b.run("CLIENT PAUSE 100000"), "from a pipeline that is still served")
+	require.Zero(t, h.engine.pauses.active.Load(), "nobody waits any more")
 }
 
 func TestFailAnswersOnlyThoseWhoWantReplies(t *testing.T) {

@@ -27,6 +27,7 @@ type pauses struct {
 	mu     sync.Mutex   // guards what follows
 	byApp  map[storage.ID]*pause
 	all    *pause // of the admin
+	ended  bool   // the server stops: there are no more
 }
 
 // pause is one in force. Pausing again while it lasts can make it longer and
@@ -43,6 +44,9 @@ type pause struct {
 func (p *pauses) begin(app *auth.App, now time.Time, d time.Duration, reads bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	old := p.all
 	if app != nil {
 		old = p.byApp[app.ID]
@@ -98,12 +102,13 @@ func (e *Engine) EndScripts(after time.Duration) {
 	time.AfterFunc(after, func() { e.noScripts.Store(true) })
 }
 
-// EndPauses ends all pauses, so that a server that stops can answer those who
-// wait.
+// EndPauses ends all pauses for good, so that a server that stops can answer
+// those who wait.
 func (e *Engine) EndPauses() {
 	p := &e.pauses
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended = true
 	p.finish(p.all)
 	for _, n := range p.byApp {
 		p.finish(n)

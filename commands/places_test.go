@@ -138,6 +138,21 @@ func TestWhatOnlyWaitsNeedsNoPlace(t *testing.T) {
 	require.Zero(t, held)
 }
 
+// Whoever leaves a namespace in the middle of a pipeline leaves its place, too.
+func TestPlacesBelongToTheNamespace(t *testing.T) {
+	h := newHarness(t)
+	c, same := h.open(), h.open()
+	places, held := same.s.scriptSpace().places, -1
+	h.addCommand("test.looks", NoAuth, func(c *Call) error {
+		held = len(places)
+		c.Out.Status("OK")
+		return nil
+	})
+	require.Equal(t, []string{":1\r\n", "+RESET\r\n", "+OK\r\n"},
+		c.pipeline([]string{"EVAL", "return 1", "0"}, []string{"RESET"}, []string{"TEST.LOOKS"}))
+	require.Zero(t, held)
+}
+
 // TryDo hands out a bounded number of messages, and of bytes, at once.
 func TestTryDoStopsAfterMuchOfAnyKind(t *testing.T) {
 	h := newHarness(t)

@@ -116,6 +116,7 @@ func (s *Session) scriptSpace() *scriptSpace {
 }
 
 func (s *Session) leaveScriptSpace() {
+	s.endWork() // the place is one of this namespace
 	if s.space != nil {
 		s.engine.scripts.detach(s.space)
 		s.space = nil
