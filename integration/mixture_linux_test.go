@@ -48,7 +48,7 @@ func TestMixture(t *testing.T) {
 	for name, directives := range map[string][]string{
 		"everysec":        {"--appendfsync", "everysec"},
 		"always":          {"--appendfsync", "always"},
-		"always one loop": {"--appendfsync", "always", "--event-loops", "1"},
+		"always two loops": {"--appendfsync", "always", "--event-loops", "2"},
 		"without loops":   {"--appendfsync", "always", "--event-loops", "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,8 @@ func TestMixtureEndsWithTheServer(t *testing.T) {
 		t.Run(fsync, func(t *testing.T) {
 			s := start(t, "--appendfsync", fsync, "--shutdown-timeout", "15")
 			m := &mixture{cubby: s, t: t, rounds: 1, rough: s.app(t, "acme/rough")}
-			// Held, paused, at work, waiting for a place, in the middle of a frame, and silent.
+			// Held, paused, at work, waiting for a place, in the middle of a frame, silent,
+			// and waiting for their turn.
 			holder := m.dial("")
 			for range 8 {
 				_, _ = io.WriteString(holder.nc, command("AUTH", "nobody", "wrong"))
@@ -105,6 +106,11 @@ func TestMixtureEndsWithTheServer(t *testing.T) {
 			partial := m.dial(m.rough)
 			_, _ = io.WriteString(partial.nc, "*2\r\n$3\r\nGE")
 			m.dial(m.rough)
+			flood := s.app(t, "acme/flood")
+			for range 20 {
+				c := m.dial(flood)
+				_, _ = io.WriteString(c.nc, strings.Repeat(command("SET", "k", "v"), 3000))
+			}
 			s.terminate()
 			require.NotContains(t, s.stderr.String(), "cutting off")
 		})

@@ -258,7 +258,7 @@ func (l *loop) happened(ev *unix.EpollEvent) {
 		c.readable = true
 	}
 	if ev.Events&^unix.EPOLLIN != 0 && c.sending {
-		c.flush()
+		c.taking = true
 	}
 	c.enqueue()
 }

@@ -43,7 +43,8 @@ type loopConn struct {
 	telling  bool // in loop.telling
 	away     bool // a goroutine runs the batch
 	replying bool // out waits to be sent
-	sending  bool // and the client does not take it at the moment
+	sending  bool // and the client has a part of it
+	taking   bool // it may take more: the rest goes in the next turn
 	leaving  bool // everything is said: waiting for the client to hang up
 	dying    bool // to be closed when it is no longer away, or has begun
 	closed   bool
@@ -91,6 +92,9 @@ func (c *loopConn) step() {
 	case c.held != nil && c.draining():
 		c.leaving = true
 		c.release()
+		return
+	case c.taking:
+		c.flush()
 		return
 	case c.closed, c.away, c.replying, c.fd < 0:
 		return
@@ -292,104 +296,6 @@ func (c *loopConn) breach(f fault) {
 	c.out.Raw(reply)
 	c.leaving, c.replying = true, true
 	c.flush()
-}
-
-// hangUp ends a connection politely: it tells the client that nothing follows,
-// and reads what it still sends for a while. Closing with unread bytes would
-// make the kernel drop replies that the client has not read yet.
-func (c *loopConn) hangUp() {
-	c.leaving = true
-	c.endSession()
-	if unix.Shutdown(c.fd, unix.SHUT_WR) != nil {
-		c.close()
-		return
-	}
-	time.AfterFunc(lingerTime, func() { c.loop.post(c.close) })
-	c.readable = true
-	c.enqueue()
-}
-
-// discard reads what nobody will look at, until the client hangs up.
-func (c *loopConn) discard() {
-	var scratch [quietBuffer]byte
-	for c.readable {
-		n, err := readNow(c.fd, scratch[:])
-		switch {
-		case n > 0, err == unix.EINTR:
-		case err == unix.EAGAIN:
-			c.readable = false
-		default:
-			c.close()
-			return
-		}
-	}
-}
-
-func (c *loopConn) endSession() {
-	c.shutDown.Do(func() {
-		defer func() {
-			if v := recover(); v != nil {
-				c.log.panicked("ending a session", v)
-			}
-		}()
-		c.cancel()
-		c.peer.end()
-	})
-}
-
-// close ends the connection and its session, at once.
-func (c *loopConn) close() {
-	switch {
-	case c.closed:
-		return
-	case c.fd < 0: // on its way to the loop
-		c.dying = true
-		return
-	case c.away: // its goroutine uses the session
-		c.dying = true
-		_ = unix.Shutdown(c.fd, unix.SHUT_RDWR)
-		c.cancel()
-		return
-	}
-	c.closed = true
-	if c.held != nil {
-		c.held.Stop()
-		c.held = nil
-	}
-	if c.behind.Load() {
-		c.log.warn("closing a connection that does not take what is pushed to it: client-output-buffer-limit, class pubsub")
-	}
-	c.box.close()
-	delete(c.loop.conns, c.fd)
-	c.loop.part(c)
-	_ = unix.Close(c.fd)
-	c.endSession()
-	c.guard.release()
-	c.todo, c.batch, c.out = nil, nil, resp.Writer{}
-	c.loop.load.Add(-1)
-	c.loop.server.forget(c, c.stranger)
-}
-
-// kill cuts the connection off. It takes no locks of the engine, which calls it
-// with locks held.
-func (c *loopConn) kill() {
-	c.loop.post(c.close)
-	c.cancel() // after it, so that no answer about this goes out
-}
-
-// drain is called when the server stops: the connection is to notice.
-func (c *loopConn) drain() {
-	c.loop.post(c.enqueue)
-}
-
-// draining tells whether nothing more is to be read.
-func (c *loopConn) draining() bool {
-	select {
-	case <-c.loop.server.stopped:
-		return true
-	default:
-		return false
-	}
 }
 
 // tick closes a connection that was silent or did not take its replies for too

@@ -44,9 +44,7 @@ func (l *loop) recoverTurn() {
 	for _, c := range l.conns {
 		c.queued, c.telling = false, false
 		c.readable, c.ending = true, true // events may be lost
-		if c.sending {
-			c.flush()
-		}
+		c.taking = c.sending
 		c.enqueue()
 	}
 }

@@ -55,6 +55,10 @@ func (c *loopConn) messages() bool {
 	return true
 }
 
+// flushBytes bounds what one connection is sent at once: a client that takes it as
+// quickly as it is sent must not keep others waiting for megabytes.
+const flushBytes = 128 << 10
+
 // flush sends the replies, and what the client does not take now when it can.
 func (c *loopConn) flush() {
 	defer c.survive("sending")
@@ -66,8 +70,13 @@ func (c *loopConn) flush() {
 		c.close()
 		return
 	}
-	for c.sent < c.out.Len() {
-		n, err := writeNow(c.fd, c.out.Bytes()[c.sent:])
+	for most := c.sent + flushBytes; c.sent < c.out.Len(); {
+		if c.sent == most {
+			c.sending, c.taking = true, true
+			c.enqueue()
+			return
+		}
+		n, err := writeNow(c.fd, c.out.Bytes()[c.sent:min(most, c.out.Len())])
 		switch {
 		case n > 0:
 			c.sent += n
@@ -78,6 +87,7 @@ func (c *loopConn) flush() {
 			if !c.sending {
 				c.sending, c.stuck = true, c.loop.now
 			}
+			c.taking = false
 			c.measure()
 			return
 		default:
@@ -86,7 +96,7 @@ func (c *loopConn) flush() {
 		}
 	}
 	c.gauge.wrote(c.out.Len(), c.loop.now)
-	c.replying, c.sending, c.sent = false, false, 0
+	c.replying, c.sending, c.taking, c.sent = false, false, false, 0
 	c.out.Reset() // of a large buffer nothing is kept
 	c.said()
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,4 +214,56 @@ func TestLoopConnKilledWhileAway(t *testing.T) {
 	require.Zero(t, l.loop.away)
 	require.Empty(t, l.conns)
 	require.Equal(t, context.Canceled, p.conn.ctx.Err())
+}
+
+// Who goes on sending when he has been hung up on keeps nobody waiting: what
+// nobody will look at is read a little at a time.
+func TestLoopDiscardsALittleAtATime(t *testing.T) {
+	l := newStillLoop(t)
+	p, light := l.connect("app"), l.connect("light")
+	l.step()
+	p.say(command("QUIT"))
+	l.step()
+	require.Equal(t, "+OK\r\n", p.hear())
+	require.True(t, p.conn.leaving)
+	p.say(strings.Repeat("x", 500_000))
+	light.say(command("PING"))
+	l.step()
+	require.True(t, p.conn.readable, "all was read at once")
+	require.Equal(t, "+PONG\r\n", light.hear())
+	for turns := 0; p.conn.readable; turns++ {
+		require.Less(t, turns, 100)
+		l.step()
+	}
+	require.Empty(t, l.busy)
+}
+
+// A large reply goes out in pieces, however quickly the client takes it: others
+// come in between.
+func TestLoopSendsALittleAtATime(t *testing.T) {
+	l := newStillLoop(t)
+	p, light := l.connect("app"), l.connect("light")
+	l.step()
+	p.say(command("BIG") + command("PING"))
+	var got strings.Builder
+	for turns := 0; got.Len() < 4<<20; turns++ {
+		require.Less(t, turns, 1000)
+		light.say(command("PING"))
+		l.step()
+		require.Equal(t, "+PONG\r\n", light.hear())
+		for before := got.Len(); ; {
+			text := p.hear()
+			if got.WriteString(text); text == "" {
+				require.LessOrEqual(t, got.Len()-before, flushBytes)
+				break
+			}
+		}
+	}
+	for range 2 {
+		l.step()
+		got.WriteString(p.hear())
+	}
+	require.True(t, strings.HasSuffix(got.String(), "\r\n+PONG\r\n"))
+	require.Equal(t, len("$4194304\r\n")+4<<20+len("\r\n+PONG\r\n"), got.Len())
+	require.Empty(t, l.busy)
 }
