@@ -46,10 +46,10 @@ func mixtureRounds(t *testing.T) int {
 
 func TestMixture(t *testing.T) {
 	for name, directives := range map[string][]string{
-		"everysec":        {"--appendfsync", "everysec"},
-		"always":          {"--appendfsync", "always"},
+		"everysec":         {"--appendfsync", "everysec"},
+		"always":           {"--appendfsync", "always"},
 		"always two loops": {"--appendfsync", "always", "--event-loops", "2"},
-		"without loops":   {"--appendfsync", "always", "--event-loops", "-1"},
+		"without loops":    {"--appendfsync", "always", "--event-loops", "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fresh := start(t, directives...)
