@@ -95,7 +95,7 @@ func (s *Server) start(t testing.TB, log *slog.Logger, events string) error {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_ = door.Shutdown(ctx) // cuts off whoever is left at the end of ctx
+		_ = door.Shutdown(ctx)                                                // cuts off whoever is left at the end of ctx
 		if err := <-served; err != nil && !errors.Is(err, server.ErrClosed) { // a test may end before it begins to serve
 			t.Errorf("kvtest: %v", err)
 		}
