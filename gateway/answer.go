@@ -136,5 +136,5 @@ func send(w http.ResponseWriter, status int, body []byte, encoding string) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may have gone
+	_, _ = w.Write(body) //nolint:gosec,nolintlint // it is JSON, and said to be; gosec does not always think so
 }

@@ -24,7 +24,7 @@ func (g *Gateway) parseCommand(body []byte) (commands.Request, error) {
 	if err := checkText(body); err != nil {
 		return commands.Request{}, err
 	}
-	return g.request(bytes.Trim(body, blanks), "the body")
+	return g.request(bytes.Trim(body, blanks), 0)
 }
 
 // parseCommands reads [["SET", "key", 1], ["GET", "key"]].
@@ -45,7 +45,7 @@ func (g *Gateway) parseCommands(body []byte) ([]commands.Request, error) {
 	args := 0
 	for i := range batch {
 		var err error
-		if batch[i], err = g.request(list.next(), fmt.Sprintf("command %d", i+1)); err != nil {
+		if batch[i], err = g.request(list.next(), i+1); err != nil {
 			return nil, err
 		}
 		if args += len(batch[i].Argv); args > maxArgs {
@@ -71,36 +71,43 @@ func checkText(body []byte) error {
 	return nil
 }
 
-// request reads one command; where says which for the error.
-func (g *Gateway) request(raw []byte, where string) (commands.Request, error) {
+// request reads one command; number says which of several it is, 0 is the only one.
+func (g *Gateway) request(raw []byte, number int) (commands.Request, error) {
 	list := items{raw}
 	n, ok := list.count()
 	if !ok {
-		return commands.Request{}, badInput(where+" is not an array of arguments", `send ["SET", "key", "value"]`)
+		return commands.Request{}, badInput(whereIn(number)+" is not an array of arguments", `send ["SET", "key", "value"]`)
 	}
 	if n == 0 {
-		return commands.Request{}, badInput(where+" is empty", `send ["SET", "key", "value"]`)
+		return commands.Request{}, badInput(whereIn(number)+" is empty", `send ["SET", "key", "value"]`)
 	}
 	if n > maxArgs {
-		return commands.Request{}, badInput(fmt.Sprintf("%s has more than %d arguments", where, maxArgs), "send several requests")
+		return commands.Request{}, badInput(fmt.Sprintf("%s has more than %d arguments", whereIn(number), maxArgs), "send several requests")
 	}
 	argv := make([][]byte, n)
 	list.begin()
 	for i := range argv {
 		arg, ok := argument(list.next())
 		if !ok {
-			return commands.Request{}, badInput(fmt.Sprintf("argument %d of %s is neither a string nor a number, true or false", i, where), "send JSON values as a string")
+			return commands.Request{}, badInput(fmt.Sprintf("argument %d of %s is neither a string nor a number, true or false", i, whereIn(number)), "send JSON values as a string")
 		}
 		argv[i] = arg
 	}
 	return g.bounded(argv), nil
 }
 
+func whereIn(number int) string {
+	if number == 0 {
+		return "the body"
+	}
+	return fmt.Sprintf("command %d", number)
+}
+
 // bounded notes a reason to refuse a command with an argument that is too long.
 func (g *Gateway) bounded(argv [][]byte) commands.Request {
 	r := commands.Request{Argv: argv}
 	for _, a := range argv {
-		if limit := g.options.MaxBulkBytes; len(a) > limit {
+		if limit := g.options().MaxBulkBytes; len(a) > limit {
 			r.Refusal = kverr.Newf(kverr.SizeExceeded, "an argument has %d bytes; at most %d are allowed", len(a), limit)
 		}
 	}

@@ -38,7 +38,7 @@ func (a *asked) one(body []byte, parse func() (commands.Request, error)) (answer
 	if text, refused, err := in.isError(); refused || err != nil {
 		return nil, failed(text)
 	}
-	if gone := a.work(size, func() { answer, f = asResult(nil, in) }); gone != nil {
+	if gone := a.work(size, func() { answer, f = asResult(make([]byte, 0, size+answerRoom), in) }); gone != nil {
 		return nil, gone
 	}
 	return answer, f
@@ -121,7 +121,7 @@ func (a *asked) run(batch []commands.Request) (*replies, int, *failure) {
 	if f != nil {
 		return nil, 0, f
 	}
-	return &replies{in: out.Bytes(), base64: a.base64, limit: 2 * a.g.options.MaxReplyBytes}, out.Len(), nil
+	return &replies{in: out.Bytes(), base64: a.base64, limit: 2 * a.g.options().MaxReplyBytes}, out.Len(), nil
 }
 
 func (a *asked) results(in *replies, n, size int) (answer []byte, f *failure) {
@@ -139,9 +139,12 @@ func (a *asked) work(size int, do func()) *failure {
 	return nil
 }
 
+// answerRoom is what JSON has around a reply, in bytes.
+const answerRoom = 16
+
 // appendResults writes an array with the result or the error of each of n replies.
 func appendResults(in *replies, n int) ([]byte, *failure) {
-	dst := []byte{'['}
+	dst := append(make([]byte, 0, len(in.in)+n*answerRoom), '[')
 	for i := range n {
 		if i > 0 {
 			dst = append(dst, ',')

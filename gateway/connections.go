@@ -38,7 +38,7 @@ type connection struct {
 // no right token must not take the places of others, and those that wait for
 // their client's next request make way for who has one.
 type connections struct {
-	options *Options
+	options func() *Options
 	now     func() time.Time
 
 	mu        sync.Mutex
@@ -48,7 +48,7 @@ type connections struct {
 	idle      list.List // known ones without a request, those that have waited longest in front
 }
 
-func newConnections(o *Options) *connections {
+func newConnections(o func() *Options) *connections {
 	return &connections{options: o, now: time.Now, open: make(map[net.Conn]*connection), by: make(map[netip.Addr]*list.List)}
 }
 
@@ -124,7 +124,7 @@ func (x *connections) noStranger(c *connection) {
 // there is none, one that waits makes way: a stranger that has had its time, and
 // for the whole also one whose client has no request.
 func (x *connections) makeRoom(from netip.Addr) bool {
-	o := x.options
+	o := x.options()
 	for {
 		near := x.by[from]
 		crowd := &x.strangers

@@ -33,7 +33,8 @@ type crowd struct {
 
 func newCrowd(most, strangers, near int) *crowd {
 	c := &crowd{time: time.Unix(1_800_000_000, 0)}
-	c.connections = newConnections(&Options{MaxConnections: most, MaxStrangers: strangers, MaxStrangersPerAddress: near})
+	o := &Options{MaxConnections: most, MaxStrangers: strangers, MaxStrangersPerAddress: near}
+	c.connections = newConnections(func() *Options { return o })
 	c.now = func() time.Time { return c.time }
 	return c
 }

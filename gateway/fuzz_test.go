@@ -26,8 +26,7 @@ func FuzzArguments(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	g := &Gateway{}
-	g.options.setDefaults()
+	g := New(Options{})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		given := bytes.Clone(body)
 		mayRefuse := surrogate.Match(body) // halves of pairs, which package json replaces

@@ -1,10 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -22,7 +22,7 @@ import (
 // with the bounds of its Options.
 type Gateway struct {
 	engine   *commands.Engine
-	options  Options
+	current  atomic.Pointer[Options]
 	server   *http.Server
 	ctx      context.Context // of streams; ended at the shutdown
 	stop     context.CancelFunc
@@ -34,11 +34,24 @@ type Gateway struct {
 // New returns a Gateway.
 func New(o Options) *Gateway {
 	o.setDefaults()
-	g := &Gateway{engine: o.Engine, options: o}
-	g.conns = newConnections(&g.options)
+	g := &Gateway{engine: o.Engine}
+	g.current.Store(&o)
+	g.conns = newConnections(g.options)
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.initServer()
 	return g
+}
+
+// options are those in force.
+func (g *Gateway) options() *Options { return g.current.Load() }
+
+// Reconfigure changes the bounds among the options, for what comes from now on.
+// Engine and Log stay.
+func (g *Gateway) Reconfigure(change func(*Options)) {
+	o := *g.options()
+	change(&o)
+	o.setDefaults()
+	g.current.Store(&o)
 }
 
 // The paths that are no command.
@@ -62,7 +75,10 @@ const (
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if v := recover(); v != nil {
-			g.options.Log.Error("panic while answering over HTTP", "panic", kverr.PanicText(v), "remote", r.RemoteAddr, "stack", string(debug.Stack()))
+			g.options().Log.Error("panic while answering over HTTP", "panic", kverr.PanicText(v), "remote", r.RemoteAddr, "stack", string(debug.Stack()))
+			if w.Header().Get("Content-Type") != "" { // the answer has begun
+				panic(http.ErrAbortHandler)
+			}
 			fail(w, r, errPanic)
 		}
 	}()
@@ -100,7 +116,7 @@ func (g *Gateway) admit() *failure {
 	if g.ctx.Err() != nil {
 		return errClosed
 	}
-	if g.requests.Add(1) > int64(g.options.MaxConnections) {
+	if g.requests.Add(1) > int64(g.options().MaxConnections) {
 		g.requests.Add(-1)
 		return errCrowded
 	}
@@ -207,8 +223,8 @@ func (g *Gateway) signIn(r *http.Request, token, origin string) (*commands.Sessi
 }
 
 func (g *Gateway) open(r *http.Request, token string, o commands.SessionOptions) (*commands.Session, *failure) {
-	if token == "" && (!g.options.Local || !fromHere(r)) {
-		if g.options.Local {
+	if token == "" && (!g.options().Local || !fromHere(r)) {
+		if g.options().Local {
 			return nil, errStranger
 		}
 		return nil, errToken
@@ -277,16 +293,23 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *fai
 	if f := checkType(r); f != nil {
 		return nil, f
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(g.options.MaxBodyBytes)))
+	var read bytes.Buffer
+	if n := r.ContentLength; n > 0 {
+		read.Grow(int(min(n, firstRead)) + bytes.MinRead) // what was only announced takes no memory
+	}
+	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, int64(g.options().MaxBodyBytes)))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, refusal(http.StatusRequestEntityTooLarge, kverr.SizeExceeded, fmt.Sprintf("the body has more than %d bytes", g.options.MaxBodyBytes), "send several requests")
+		return nil, refusal(http.StatusRequestEntityTooLarge, kverr.SizeExceeded, fmt.Sprintf("the body has more than %d bytes", g.options().MaxBodyBytes), "send several requests")
 	case err != nil:
 		return nil, badInput("the body did not arrive", "")
 	}
-	return body, nil
+	return read.Bytes(), nil
 }
+
+// firstRead is how much of a body there is room for before it arrives, in bytes.
+const firstRead = 16 << 10
 
 // perform runs what a request asks for and returns the JSON that answers it.
 func (g *Gateway) perform(r *http.Request, s *commands.Session, first string, body []byte) ([]byte, *failure) {
@@ -332,7 +355,7 @@ var errReplyTooLarge = refusal(http.StatusRequestEntityTooLarge, kverr.SizeExcee
 // the store makes it.
 func (g *Gateway) run(ctx context.Context, s *commands.Session, batch []commands.Request) (*resp.Writer, *failure) {
 	out := resp.NewWriter(protocol)
-	out.SetLimit(g.options.MaxReplyBytes)
+	out.SetLimit(g.options().MaxReplyBytes)
 	var seq storage.Seq
 	for len(batch) > 0 && !s.Closing() {
 		g.engine.WaitTurn(ctx, s, batch)
@@ -388,7 +411,7 @@ func checkType(r *http.Request) *failure {
 // the answer.
 func (g *Gateway) deadline(w http.ResponseWriter) {
 	c := http.NewResponseController(w)
-	at := time.Now().Add(g.options.RequestTimeout)
+	at := time.Now().Add(g.options().RequestTimeout)
 	_ = c.SetReadDeadline(at) // what does not support it has bounds of its own
-	_ = c.SetWriteDeadline(at.Add(g.options.RequestTimeout))
+	_ = c.SetWriteDeadline(at.Add(g.options().RequestTimeout))
 }

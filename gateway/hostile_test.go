@@ -107,6 +107,17 @@ func TestRequestsAreBounded(t *testing.T) {
 	require.Eventually(t, func() bool { return r.send(request{target: "/get/k", token: token}).status == 200 }, patience, poll)
 }
 
+func TestBoundsChangeLive(t *testing.T) {
+	r := newRig(t)
+	token := r.token("acme/shop", auth.Scope{})
+	put := request{method: "PUT", target: "/set/k", body: "12345", token: token}
+	r.answers(put, 200, `{"result":"OK"}`)
+	r.Reconfigure(func(o *Options) { o.MaxBodyBytes = 4 })
+	r.refuses(put, 413, "size_exceeded", "more than 4 bytes")
+	r.Reconfigure(func(o *Options) { o.MaxBodyBytes = 0 })
+	r.answers(put, 200, `{"result":"OK"}`)
+}
+
 func TestClosedServerRefuses(t *testing.T) {
 	r := newRig(t)
 	token := r.token("acme/shop", auth.Scope{})

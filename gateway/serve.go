@@ -32,7 +32,7 @@ func (g *Gateway) initServer() {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         g.conns.changed,
 		ConnContext:       g.conns.begin,
-		ErrorLog:          slog.NewLogLogger(g.options.Log.Handler(), slog.LevelDebug), // what clients do wrong
+		ErrorLog:          slog.NewLogLogger(g.options().Log.Handler(), slog.LevelDebug), // what clients do wrong
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
 	}
 }

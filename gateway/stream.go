@@ -67,7 +67,7 @@ func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, token, origin, 
 	s, f := g.open(r, token, commands.SessionOptions{
 		Origin: origin, Stateless: true, Kill: cancel,
 		Push: func(msg []byte, after storage.Seq) {
-			if !box.push(msg, after, g.options.PushBytes) {
+			if !box.push(msg, after, g.options().PushBytes) {
 				cancel()
 			}
 		},
@@ -118,7 +118,7 @@ func (e *events) send(ctx context.Context, confirmations *replies) {
 			return
 		}
 	}
-	beat := time.NewTicker(e.gateway.options.Heartbeat)
+	beat := time.NewTicker(e.gateway.options().Heartbeat)
 	defer beat.Stop()
 	for e.flush() {
 		select {
@@ -185,7 +185,7 @@ func appendLines(dst, text []byte) []byte {
 func (e *events) flush() bool {
 	c := http.NewResponseController(e.w)
 	_ = c.SetReadDeadline(time.Time{}) // the request has no end of its own
-	_ = c.SetWriteDeadline(time.Now().Add(e.gateway.options.RequestTimeout))
+	_ = c.SetWriteDeadline(time.Now().Add(e.gateway.options().RequestTimeout))
 	if _, err := e.w.Write(e.buf); err != nil {
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -192,4 +193,20 @@ func TestUnencryptedHTTP2(t *testing.T) {
 	require.Equal(t, 2, got.ProtoMajor)
 	require.JSONEq(t, `{"result":"PONG"}`, bodyText(t, got))
 	c.CloseIdleConnections()
+}
+
+// broken is a client's connection whose writes panic.
+type broken struct{ *httptest.ResponseRecorder }
+
+func (broken) Write([]byte) (int, error) { panic("boom") }
+
+func TestPanicEndsAStream(t *testing.T) {
+	r := newRig(t)
+	q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/subscribe/news", nil)
+	q.Header.Set("Authorization", "Bearer "+r.token("acme/shop", auth.Scope{}))
+	w := broken{httptest.NewRecorder()}
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { r.ServeHTTP(w, q) })
+	require.Contains(t, r.log.String(), "panic while answering")
+	require.Zero(t, r.requests.Load())
+	r.answers(request{target: "/publish/news/x", token: r.token("acme/shop", auth.Scope{})}, 200, `{"result":0}`) // the session has ended
 }

@@ -143,6 +143,12 @@ func TestCurl(t *testing.T) {
 	newCurl(t, s, adminPassword).refuses(t, 401, "unauthorized", "WRONGPASS", "/app.list")
 	c.answers(t, `{"result":"9007199254740992"}`, "/get/n") // none of them did anything
 	c.answers(t, `{"result":0}`, "/exists/huge/form/list")
+
+	large := filepath.Join(t.TempDir(), "large")
+	require.NoError(t, os.WriteFile(large, make([]byte, 1_500_000), 0o600))
+	c.refuses(t, 413, "size_exceeded", "an argument has 1500000 bytes; at most 1048576", "/set/huge", "-T", large)
+	require.NoError(t, s.admin(t).ConfigSet(background, "proto-max-bulk-len", "2mb").Err())
+	c.refuses(t, 413, "size_exceeded", "the value is 1500000 bytes", "/set/huge", "-T", large)
 }
 
 func TestCurlBuysATokenForABrowser(t *testing.T) {

@@ -45,16 +45,9 @@ func (p *process) serveHTTP(list []net.Listener, failed chan<- error) {
 		return
 	}
 	c := p.config
-	p.web = gateway.New(gateway.Options{
-		Engine: p.engine.Load(), Log: p.log, Local: p.anonymous != nil,
-		MaxConnections: c.MaxClients,
-		MaxStrangers:   max(c.MaxClients*c.SignInMaxClients/100, 1), MaxStrangersPerAddress: c.SignInMaxClientsAddress,
-		MaxBodyBytes:   int(c.ClientQueryBufferLimit),
-		MaxBulkBytes:   int(c.ProtoMaxBulkLen),
-		MaxReplyBytes:  int(c.ClientOutputBufferLimits.Normal.Hard),
-		PushBytes:      int(c.ClientOutputBufferLimits.PubSub.Hard),
-		RequestTimeout: c.ClientWriteTimeout,
-	})
+	o := gateway.Options{Engine: p.engine.Load(), Log: p.log, Local: p.anonymous != nil}
+	configureHTTP(&o, c)
+	p.web = gateway.New(o)
 	for _, ln := range list {
 		go func() {
 			if err := p.web.Serve(ln); err != nil {
@@ -62,6 +55,18 @@ func (p *process) serveHTTP(list []net.Listener, failed chan<- error) {
 			}
 		}()
 	}
+}
+
+// configureHTTP fills in what the configuration says of requests over HTTP.
+func configureHTTP(o *gateway.Options, c *config.Config) {
+	o.MaxConnections = c.MaxClients
+	o.MaxStrangers = max(c.MaxClients*c.SignInMaxClients/100, 1)
+	o.MaxStrangersPerAddress = c.SignInMaxClientsAddress
+	o.MaxBodyBytes = int(c.ClientQueryBufferLimit)
+	o.MaxBulkBytes = int(c.ProtoMaxBulkLen)
+	o.MaxReplyBytes = int(c.ClientOutputBufferLimits.Normal.Hard)
+	o.PushBytes = int(c.ClientOutputBufferLimits.PubSub.Hard)
+	o.RequestTimeout = c.ClientWriteTimeout
 }
 
 func (p *process) shutdownHTTP(ctx context.Context) {

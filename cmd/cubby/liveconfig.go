@@ -10,6 +10,7 @@ import (
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/commands"
 	"github.com/cubbykv/cubby/config"
+	"github.com/cubbykv/cubby/gateway"
 	"github.com/cubbykv/cubby/server"
 )
 
@@ -32,6 +33,9 @@ func (l *liveConfig) appliers() map[config.Part]func(*config.Config) error {
 	return map[config.Part]func(*config.Config) error{
 		config.PartServer: func(c *config.Config) error {
 			p.server.Reconfigure(func(o *server.Options) { configureServer(o, c) })
+			if p.web != nil {
+				p.web.Reconfigure(func(o *gateway.Options) { configureHTTP(o, c) })
+			}
 			return nil
 		},
 		config.PartEngine: func(c *config.Config) error {
