@@ -105,16 +105,24 @@ func (c *Call) usageOf(db int, id storage.ID) (u storage.Usage, err error) {
 	return u, err
 }
 
-func runAppList(c *Call) error {
+// matchingApps lists the apps that [MATCH pattern] selects.
+func (c *Call) matchingApps() ([]auth.Listed, error) {
 	var match func(string) bool
 	switch {
 	case c.argc() == 1:
 	case c.argc() == 3 && strings.EqualFold(c.arg(1), "MATCH"):
 		match = compileGlob(c.arg(2)).match
 	default:
-		return errSyntax
+		return nil, errSyntax
 	}
-	list := c.Engine.dir.Apps(c.Ctx, match)
+	return c.Engine.dir.Apps(c.Ctx, match), nil
+}
+
+func runAppList(c *Call) error {
+	list, err := c.matchingApps()
+	if err != nil {
+		return err
+	}
 	c.Out.Array(len(list))
 	for _, l := range list {
 		c.Out.Map(3)

@@ -110,13 +110,18 @@ func writeToken(c *Call, t *auth.Token) {
 	moment("expires_at", t.ExpiresAt)
 	moment("rotated_at", t.RotatedAt)
 	moment("grace_ends_at", t.GraceEndsAt(c.Now))
+	writeScope(c, &t.Scope)
+}
+
+// writeScope writes three fields of a map: what a token may do, but for its end.
+func writeScope(c *Call, s *auth.Scope) {
 	c.Out.BulkString("readonly")
-	c.Out.Bool(t.ReadOnly)
+	c.Out.Bool(s.ReadOnly)
 	c.Out.BulkString("prefix")
-	c.Out.BulkString(t.Prefix)
+	c.Out.BulkString(s.Prefix)
 	c.Out.BulkString("origins")
-	c.Out.Array(len(t.Origins))
-	for _, o := range t.Origins {
+	c.Out.Array(len(s.Origins))
+	for _, o := range s.Origins {
 		c.Out.BulkString(o)
 	}
 }

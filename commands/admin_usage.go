@@ -2,7 +2,6 @@ package commands
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/cubbykv/cubby/auth"
 	"github.com/cubbykv/cubby/storage"
@@ -14,15 +13,10 @@ var usageLimits = []string{"max-keys", "max-bytes", "ephemeral-max-keys", "ephem
 // runAppUsage tells what the apps use. It reads no namespace from the disk and
 // waits for none: what it cannot know is nil, and APP.INFO finds out.
 func runAppUsage(c *Call) error {
-	var match func(string) bool
-	switch {
-	case c.argc() == 1:
-	case c.argc() == 3 && strings.EqualFold(c.arg(1), "MATCH"):
-		match = compileGlob(c.arg(2)).match
-	default:
-		return errSyntax
+	list, err := c.matchingApps()
+	if err != nil {
+		return err
 	}
-	list := c.Engine.dir.Apps(c.Ctx, match)
 	c.Out.Array(len(list))
 	for _, l := range list {
 		id := l.App.ID

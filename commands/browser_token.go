@@ -42,14 +42,6 @@ func runTokenSession(c *Call) error {
 	c.Out.BulkString(secret)
 	c.Out.BulkString("expires_at")
 	c.Out.Int(scope.ExpiresAt)
-	c.Out.BulkString("readonly")
-	c.Out.Bool(scope.ReadOnly)
-	c.Out.BulkString("prefix")
-	c.Out.BulkString(scope.Prefix)
-	c.Out.BulkString("origins")
-	c.Out.Array(len(scope.Origins))
-	for _, o := range scope.Origins {
-		c.Out.BulkString(o)
-	}
+	writeScope(c, &scope)
 	return nil
 }

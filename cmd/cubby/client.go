@@ -225,3 +225,12 @@ func (t *target) ask(ctx context.Context, env environment, args ...string) (any,
 	defer c.close()
 	return c.do(ctx, args...)
 }
+
+// askRecord is ask for a reply of fields and values.
+func (t *target) askRecord(ctx context.Context, env environment, args ...string) (record, error) {
+	reply, err := t.ask(ctx, env, args...)
+	if err != nil {
+		return nil, err
+	}
+	return toRecord(reply)
+}

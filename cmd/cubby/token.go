@@ -45,11 +45,7 @@ once: the server keeps nothing from which it could be told again.`,
 			for _, origin := range o.origins {
 				words = append(words, "ORIGIN", origin)
 			}
-			reply, err := t.ask(cmd.Context(), env, words...)
-			if err != nil {
-				return err
-			}
-			token, err := toRecord(reply)
+			token, err := t.askRecord(cmd.Context(), env, words...)
 			if err != nil {
 				return err
 			}
@@ -94,11 +90,7 @@ without a gap; --grace 0 ends it, and its connections, at once.`,
 			if grace != "" {
 				words = append(words, "GRACE", grace)
 			}
-			reply, err := t.ask(cmd.Context(), env, words...)
-			if err != nil {
-				return err
-			}
-			token, err := toRecord(reply)
+			token, err := t.askRecord(cmd.Context(), env, words...)
 			if err != nil {
 				return err
 			}

@@ -1,5 +1,6 @@
 import { KvError, networkError } from "./errors.js";
 import { encode } from "./json.js";
+import { pages } from "./pages.js";
 import type { AppendOptions, CallOptions, KvStore, ListOptions, Page, Row, TtlOptions } from "./types.js";
 
 /** What a frame sends to its host. The answer comes through the port that travels with it. */
@@ -90,12 +91,7 @@ class BridgeKv implements KvStore {
   }
 
   async *iterate<T>(options: Omit<ListOptions, "cursor"> = {}): AsyncIterableIterator<Row<T>> {
-    let cursor: string | null = null;
-    do {
-      const page: Page<T> = await this.list<T>({ ...options, cursor });
-      yield* page.items;
-      cursor = page.cursor;
-    } while (cursor !== null);
+    yield* pages<T>(this, options);
   }
 
   async mset(values: Record<string, unknown>, { signal, ...options }: TtlOptions = {}): Promise<void> {

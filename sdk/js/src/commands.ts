@@ -1,5 +1,6 @@
 import { badInput, networkError } from "./errors.js";
 import { decode, encode } from "./json.js";
+import { pages } from "./pages.js";
 import type { AppendOptions, CallOptions, KvStore, ListOptions, Page, Row, TtlOptions } from "./types.js";
 
 /** A reply: what a client of Redis, or the HTTP door, makes of one. */
@@ -103,12 +104,7 @@ export class CommandKv implements KvStore {
   }
 
   async *iterate<T>(options: Omit<ListOptions, "cursor"> = {}): AsyncIterableIterator<Row<T>> {
-    let cursor: string | null = null;
-    do {
-      const page: Page<T> = await this.list<T>({ ...options, cursor });
-      yield* page.items;
-      cursor = page.cursor;
-    } while (cursor !== null);
+    yield* pages<T>(this, options);
   }
 
   async mset(values: Record<string, unknown>, options?: TtlOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import { KvError, badInput } from "./errors.js";
 import { encode } from "./json.js";
+import { pages } from "./pages.js";
 import type { AppendOptions, CallOptions, KvStore, ListOptions, Page, Row, TtlOptions } from "./types.js";
 import { networkError } from "./errors.js";
 
@@ -91,12 +92,7 @@ export class EphemeralKv implements KvStore {
   }
 
   async *iterate<T>(options: Omit<ListOptions, "cursor"> = {}): AsyncIterableIterator<Row<T>> {
-    let cursor: string | null = null;
-    do {
-      const page: Page<T> = await this.list<T>({ ...options, cursor });
-      yield* page.items;
-      cursor = page.cursor;
-    } while (cursor !== null);
+    yield* pages<T>(this, options);
   }
 
   async mset(values: Record<string, unknown>, options?: TtlOptions): Promise<void> {
