@@ -17,7 +17,7 @@ func TestExampleConfiguration(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := serve(t, func(port string) *exec.Cmd {
-		return exec.Command(binary, "serve", "../redis.conf.example", "--port", port, "--dir", dir)
+		return exec.Command(binary, "serve", "../redis.conf.example", "--port", port, "--dir", dir, "--audit-file", filepath.Join(dir, "audit.log"))
 	}, dir, withPassword)
 	require.NoError(t, s.client(t, s.app(t, "acme/notes"), 3).Set(background, "k", "v", 0).Err())
 }
