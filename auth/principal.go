@@ -3,7 +3,10 @@
 // tokens in the store's own reserved namespace and knows no commands.
 package auth
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Principal is who a session is after it signed in.
 type Principal struct {
@@ -24,6 +27,14 @@ func (p *Principal) Valid(now int64) bool {
 		return false
 	}
 	return p.Token == nil || !p.Token.ended(now)
+}
+
+// CountCommands notes n commands, run at now, in the principal's namespace if
+// it has one.
+func (p *Principal) CountCommands(now time.Time, n int) {
+	if n > 0 && p != nil && p.App != nil {
+		p.App.CountCommands(now, n)
+	}
 }
 
 // Prefix returns what the keys that the principal may touch begin with; empty is

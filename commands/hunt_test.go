@@ -42,10 +42,10 @@ func TestHuntForLeaks(t *testing.T) {
 		seed = chooseSeed(t)
 	}
 	t.Run("double", func(t *testing.T) {
-		hunt(t, steps/2, seed, func(clock *storetest.Clock) storage.Store { return storetest.NewMemory(clock) })
+		hunt(t, steps/2, os.Getenv("CUBBY_TEST_STEPS") != "", seed, func(clock *storetest.Clock) storage.Store { return storetest.NewMemory(clock) })
 	})
 	t.Run("bunt", func(t *testing.T) {
-		hunt(t, steps/2, seed, func(clock *storetest.Clock) storage.Store {
+		hunt(t, steps/2, os.Getenv("CUBBY_TEST_STEPS") != "", seed, func(clock *storetest.Clock) storage.Store {
 			store, err := bunt.Open(bunt.Options{Clock: clock.Now, Log: slog.New(slog.DiscardHandler)})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -68,7 +68,7 @@ type hunter struct {
 	last     []string
 }
 
-func hunt(t *testing.T, steps int, seed uint64, open func(*storetest.Clock) storage.Store) {
+func hunt(t *testing.T, steps int, all bool, seed uint64, open func(*storetest.Clock) storage.Store) {
 	t.Helper()
 	u := &hunter{t: t, g: newTreeGenerator(), rnd: rand.New(rand.NewPCG(seed, 1)), answered: make(map[*Command]bool)}
 	u.g.rnd, u.g.used = rand.New(rand.NewPCG(seed, 0)), make(map[int]bool)
@@ -84,7 +84,7 @@ func hunt(t *testing.T, steps int, seed uint64, open func(*storetest.Clock) stor
 	u.quiet.clock.Set(u.busy.clock.Now())
 	defer func() {
 		if t.Failed() {
-			t.Logf("seed %d; the last commands were\n%s", seed, strings.Join(u.last[max(0, len(u.last)-12):], "\n"))
+			t.Logf("seed %d; the last commands were\n%s", seed, strings.Join(u.last[max(0, len(u.last)-16):], "\n"))
 		}
 	}()
 	// First each command is to answer something else than an error.
@@ -93,6 +93,10 @@ func hunt(t *testing.T, steps int, seed uint64, open func(*storetest.Clock) stor
 			u.attack(row, pick(&u.g.generator, "stranger", "stranger", "neighbour"), false)
 		}
 	}
+	u.pause()
+	u.cursors()
+	u.inherit()
+	u.each(all)
 	for step := 0; step < steps && !t.Failed(); step++ {
 		row := u.rows[step/2%len(u.rows)]
 		if step%2 == 1 {
@@ -145,7 +149,7 @@ const noCluster = "there is no cluster"
 func (u *hunter) attack(row *Command, who string, withCanaries bool) {
 	u.t.Helper()
 	g := u.g
-	conn := pick(&g.generator, "2", "3")
+	conn := pick(&g.generator, "2", "2", "3", "3", "http")
 	args := u.arguments(row, who, withCanaries)
 	form := "plain"
 	switch {
@@ -155,38 +159,71 @@ func (u *hunter) attack(row *Command, who string, withCanaries bool) {
 	default:
 		form = "eval"
 	}
-	var batch [][]string
-	switch form {
-	case "multi":
-		batch = [][]string{{"MULTI"}, args, {"EXEC"}}
-	case "eval":
-		// The name in the text gives the script what the command needs.
-		batch = [][]string{append([]string{"EVAL", "return redis.pcall(unpack(ARGV)) -- " + row.Name, "0"}, args...)}
-	default:
-		batch = [][]string{args}
+	if conn == "http" {
+		u.busy.request(who)
+		u.quiet.request(who)
 	}
-	u.last = append(u.last, fmt.Sprintf("%s %s: %q", who, conn, batch))
-	if len(u.last) > 100 {
-		u.last = u.last[50:]
-	}
-	before := u.busy.victimState(who)
-	reply := u.both(who, conn, func(c *client) string { return string(c.raw(batch...)) })
+	reply := u.strike(who, conn, inForm(form, row, args))
 	if form == "plain" && reply != "" && reply[0] != '-' && reply != "+QUEUED\r\n" {
 		u.answered[row] = true
 	}
-	require.Equal(u.t, before, u.busy.victimState(who), "what the victim has changed by %q of %s", batch, who)
-	u.busy.victimHears(who)
-	if strings.Contains(row.Name, "pause") { // nobody moves the clock on
-		u.both(who, conn, func(c *client) string { return string(c.raw([]string{"CLIENT", "UNPAUSE"})) })
-	}
-	u.busy.victimActs(u.rnd)
-	for _, conn := range []string{"2", "3", "ear"} {
-		u.both(who, conn, func(c *client) string { return c.pushed() })
-	}
 	again := g.chance(15)
 	for _, w := range []*huntWorld{u.busy, u.quiet} {
-		w.clock.Advance(1e6) // a millisecond
+		if conn == "http" {
+			w.end(who, conn)
+		}
 		w.restore(who, conn, again)
+	}
+}
+
+// inForm makes a batch of calls of a command: as they are, in MULTI, or in
+// scripts.
+func inForm(form string, row *Command, calls ...[]string) (batch [][]string) {
+	switch form {
+	case "multi":
+		return slices.Concat([][]string{{"MULTI"}}, calls, [][]string{{"EXEC"}})
+	case "eval":
+		for _, args := range calls {
+			// The name in the text gives the script what the command needs.
+			batch = append(batch, append([]string{"EVAL", "return redis.pcall(unpack(ARGV)) -- " + row.Name, "0"}, args...))
+		}
+		return batch
+	default:
+		return calls
+	}
+}
+
+// strike has one of the hostile clients send a batch, in both worlds, and looks
+// at what has come of it.
+func (u *hunter) strike(who, conn string, batch [][]string) (reply string) {
+	u.t.Helper()
+	u.note(who, conn, batch)
+	before := u.busy.victimState(who)
+	reply = u.both(who, conn, func(c *client) string { return string(c.raw(batch...)) })
+	require.Equal(u.t, before, u.busy.victimState(who), "what the victim has changed by %q of %s", batch, who)
+	u.busy.victimHears(who)
+	if strings.Contains(strings.ToLower(u.last[len(u.last)-1]), "pause") { // nobody moves the clock on
+		u.both(who, "ear", func(c *client) string { return string(c.raw([]string{"CLIENT", "UNPAUSE"})) })
+	}
+	u.busy.victimActs(u.rnd)
+	if !slices.Contains(lasting, conn) {
+		u.both(who, conn, func(c *client) string { return c.pushed() })
+	}
+	for _, conn := range lasting {
+		u.both(who, conn, func(c *client) string { return c.pushed() })
+	}
+	for _, w := range []*huntWorld{u.busy, u.quiet} {
+		w.clock.Advance(1e6) // a millisecond
+	}
+	return reply
+}
+
+// note remembers what is about to be done, for whoever has to find out why it
+// went wrong.
+func (u *hunter) note(who, conn string, what any) {
+	u.last = append(u.last, fmt.Sprintf("%s %s: %q", who, conn, what))
+	if len(u.last) > 100 {
+		u.last = u.last[50:]
 	}
 }
 
@@ -309,6 +346,8 @@ var huntAims = map[string][][]string{
 	"client|kill":     {{"ID", "@id"}, {"ADDR", "@addr"}, {"@addr"}, {"ID", "@id", "SKIPME", "no"}, {"USER", "acme/shop"}},
 	"client|list":     {{"ID", "@id", "@id"}},
 	"client|unblock":  {{"@id", "ERROR"}},
+	"client|setname":  {{"@name"}},
+	"auth":            {{"@app", "@token"}, {"@token"}, {"@app", "cub_x"}},
 	"client|tracking": {{"ON", "REDIRECT", "@id"}, {"ON", "BCAST", "PREFIX", "@key"}},
 	"kv.set":          {{"@key", "1", "IFVERSION", "@version"}, {"own:a", "1", "IFVERSION", "@version"}, {"@key", "1", "XX"}},
 	"kv.meta":         {{"@key"}},

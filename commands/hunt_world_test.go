@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cubbykv/cubby/auth"
+	"github.com/cubbykv/cubby/internal/resp"
 	"github.com/cubbykv/cubby/storage"
 	"github.com/cubbykv/cubby/storage/storetest"
 )
@@ -24,7 +25,13 @@ const (
 	huntSecret = "SECRET"
 	// huntPrefix is of the keys that the neighbour's token opens.
 	huntPrefix = "own:"
+	// huntOrigin is where the tokens of the hostile clients may be used in browsers.
+	huntOrigin = "https://a.example"
 )
+
+// lasting are the connections that each hostile client has all the time: one in
+// RESP2, one in RESP3, and one that listens to all that it may hear.
+var lasting = []string{"2", "3", "ear"}
 
 var victimApp = storage.ID{Tenant: "acme", App: "shop"}
 
@@ -37,6 +44,8 @@ type huntWorld struct {
 	clock    *storetest.Clock
 	clients  map[string]*client // of the hostile ones
 	who      map[string]*auth.Principal
+	secrets  map[string]string // of their tokens, and of the victim's
+	names    *strings.Replacer // gives the tokens of both worlds the same ids
 	victim   *auth.Principal
 	victims  []*client // connections of the victim; none where it is away
 	killed   int       // of these
@@ -50,27 +59,46 @@ func newHuntWorld(t *testing.T, open func(*storetest.Clock) storage.Store) *hunt
 	clock := storetest.NewClock()
 	w := &huntWorld{t: t, clock: clock, h: newHarnessOn(t, open(clock), clock), clients: make(map[string]*client), versions: shownVersions{numbers: make(map[string]int)}}
 	w.h.engine.SetKeyspaceEvents("KEAmn")
-	app, other := auth.NewApp(victimApp, wideOpen()), auth.NewApp(storage.ID{Tenant: "rival", App: "shop"}, wideOpen())
-	token := func(app *auth.App, id, prefix string) *auth.Principal {
-		return &auth.Principal{App: app, Token: &auth.Token{ID: id, App: app.ID, Scope: auth.Scope{Prefix: prefix}}}
+	w.who, w.secrets = make(map[string]*auth.Principal), make(map[string]string)
+	for _, id := range []storage.ID{victimApp, {Tenant: "rival", App: "shop"}} {
+		app, err := w.h.dir.CreateApp(context.Background(), id, auth.Overrides{})
+		require.NoError(t, err)
+		app.SetLimits(wideOpen())
+		if id == victimApp {
+			w.victim = w.token(id, "victim", auth.Scope{})
+			w.token(id, "neighbour", auth.Scope{Prefix: huntPrefix, Origins: []string{huntOrigin}})
+		} else {
+			w.token(id, "stranger", auth.Scope{Origins: []string{huntOrigin}})
+		}
 	}
-	w.victim = token(app, huntSecret+"tokenid", "")
-	w.who = map[string]*auth.Principal{"stranger": token(other, "strangerstranger", ""), "neighbour": token(app, "neighbourneighbo", huntPrefix)}
+	delete(w.who, "victim")
+	w.names = strings.NewReplacer(w.who["stranger"].Token.ID, "strangerstranger", w.who["neighbour"].Token.ID, "neighbourneighbo")
 	// The same in both worlds: keys that the neighbour may see.
 	setup := w.connect(w.victim, "")
 	setup.pipeline([]string{"MSET", "own:a", "1", "own:b", "text", "own:n", "7"}, []string{"SELECT", "1"}, []string{"SET", "own:a", "one"})
 	w.h.engine.EndSession(setup.s)
 	for name := range w.who {
-		for _, conn := range []string{"2", "3", "ear"} {
+		for _, conn := range lasting {
 			w.clients[name+conn] = nil
 		}
 	}
 	for _, name := range []string{"stranger", "neighbour"} {
-		for _, conn := range []string{"2", "3", "ear"} {
+		for _, conn := range lasting {
 			w.restore(name, conn, true)
 		}
 	}
 	return w
+}
+
+// token makes a token, and signs in with it.
+func (w *huntWorld) token(id storage.ID, who string, scope auth.Scope) *auth.Principal {
+	w.t.Helper()
+	secret, _, err := w.h.dir.CreateToken(context.Background(), id, huntSecret+"-"+who, scope)
+	require.NoError(w.t, err)
+	p, err := w.h.dir.Authenticate(context.Background(), "", secret)
+	require.NoError(w.t, err)
+	w.who[who], w.secrets[who] = p, secret
+	return p
 }
 
 // connect opens a connection a millisecond later.
@@ -88,10 +116,31 @@ func (w *huntWorld) connect(p *auth.Principal, remote string) *client {
 
 func (w *huntWorld) client(who, conn string) *client { return w.clients[who+conn] }
 
+// request begins a request over HTTP, as the gateway does, from a browser.
+func (w *huntWorld) request(who string) {
+	w.t.Helper()
+	w.clock.Advance(1e6)
+	c := &client{t: w.t, e: w.h.engine, inbox: new(inbox), wraps: true,
+		s: w.h.engine.NewSession(SessionOptions{Door: "http", Remote: "127.0.0.1:50000", Local: "127.0.0.1:8080", Origin: huntOrigin, Stateless: true})}
+	var out resp.Writer
+	signIn := Request{Argv: [][]byte{[]byte("AUTH"), []byte(w.secrets[who])}, Own: true}
+	w.h.engine.Do(context.Background(), c.s, []Request{signIn}, &out)
+	require.Equal(w.t, "+OK\r\n", string(out.Bytes()))
+	w.clients[who+"http"] = c
+}
+
+// end ends a connection that is not one of the lasting ones.
+func (w *huntWorld) end(who, conn string) {
+	w.h.engine.EndSession(w.clients[who+conn].s)
+	delete(w.clients, who+conn)
+}
+
 // restore makes a hostile connection usable again, or anew.
 func (w *huntWorld) restore(who, conn string, anew bool) {
 	c := w.clients[who+conn]
 	switch {
+	case !slices.Contains(lasting, conn):
+		return
 	case c == nil || anew || c.s.Closing():
 		if c != nil {
 			w.h.engine.EndSession(c.s)
@@ -119,9 +168,10 @@ func (w *huntWorld) restore(who, conn string, anew bool) {
 var shownVersionPattern = regexp.MustCompile(`\$7\r\nversion\r\n:(\d+)\r\n`)
 
 // comparable replaces versions, which count the writes of everybody and are
-// enciphered, by how many others were shown before.
+// enciphered, by how many others were shown before, and the ids of the hostile
+// clients' own tokens, which are random.
 func (w *huntWorld) comparable(raw string) string {
-	return shownVersionPattern.ReplaceAllStringFunc(raw, func(match string) string {
+	return shownVersionPattern.ReplaceAllStringFunc(w.names.Replace(raw), func(match string) string {
 		text := shownVersionPattern.FindStringSubmatch(match)[1]
 		v := &w.versions
 		if _, known := v.numbers[text]; !known {
@@ -146,6 +196,7 @@ func (w *huntWorld) plant() (canaries []string) {
 		w.victims = append(w.victims, c)
 		c.do("CLIENT", "SETNAME", huntSecret+"-"+name)
 	}
+	clients["resp3"].do("CLIENT", "SETNAME", "canary-name")
 	main := clients["main"]
 	main.pipeline([]string{"MSET", "canary:key", huntSecret, "canary:json", `{"s":"SECRET"}`, "canary:n", "4711", "zz:canary", huntSecret},
 		[]string{"SET", "canary:ttl", huntSecret, "EX", "100000"}, []string{"SELECT", "1"}, []string{"SET", "canary:key", huntSecret}, []string{"SELECT", "0"})
@@ -169,14 +220,18 @@ func (w *huntWorld) plant() (canaries []string) {
 	}
 	w.learnt = map[string][]string{
 		"@key":     {"canary:key", "canary:json", "canary:missing", "zz:canary", "acme/shop/canary:key", "acme/shop:canary:key"},
-		"@channel": {"canary:news", "canary:shard", "canary*", "__keyspace@0__:canary:key", "__keyspace@0__:zz:canary"},
+		"@channel": {"canary:news", "canary:shard", "__keyspace@0__:canary:key", "__keyspace@0__:zz:canary"},
+		"@pattern": {"canary*", "*", "__key*__:*"},
 		"@cursor":  {cursor, strconv.FormatUint(fingerprint("canary:key"), 10), strconv.FormatUint(fingerprint("zz:canary"), 10)},
 		"@page":    {formatListCursor("canary:key"), formatListCursor("canary:"), formatListCursor("zz:canary")},
 		"@version": {version},
 		"@sha":     {shaOf(script)},
 		"@id":      ids,
 		"@addr":    {"10.9.8.7:1000", "10.9.8.7:1001"},
-		"":         {"acme/shop", "acme", "*", "__keyevent@0__:set", "__key*__:*", "a", "own:a", "own:", "0", "1", "own:../canary:key", "own:a\x00canary:key", "default"},
+		"@token":   {w.victim.Token.ID},
+		"@name":    {"canary-name"},
+		"@app":     {"acme/shop", "acme"},
+		"":         {"__keyevent@0__:set", "a", "own:a", "own:", "0", "1", "own:../canary:key", "own:a\x00canary:key", "default"},
 	}
 	for _, kind := range slices.Sorted(maps.Keys(w.learnt)) {
 		canaries = append(canaries, w.learnt[kind]...)
@@ -230,11 +285,7 @@ func (w *huntWorld) victimActs(rnd *rand.Rand) {
 	if len(w.victims) == 0 {
 		return
 	}
-	defer func() {
-		for _, c := range w.victims {
-			c.pushed() // its own doing
-		}
-	}()
+	defer w.ownDoing()
 	main := w.victims[0]
 	word := func(list ...string) string { return list[rnd.IntN(len(list))] }
 	key := word("canary:key", "canary:more", "a", "b", "n", "key:1", "list", "own", "missing", "canary:missing")
@@ -274,6 +325,13 @@ func (w *huntWorld) victimActs(rnd *rand.Rand) {
 		w.victims[1].do("GET", "canary:key")
 	}
 	w.victims[1].do("GET", "canary:key")
+}
+
+// ownDoing takes what the victim heard of itself.
+func (w *huntWorld) ownDoing() {
+	for _, c := range w.victims {
+		c.pushed()
+	}
 }
 
 // connectLater is connect for the victim: time does not go on for it, or the

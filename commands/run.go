@@ -70,6 +70,7 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 		s.putOff = s.putOff || most >= longBatch
 		defer s.endWork()
 	}
+	sender, counted := s.principal, 0
 	for n < most && !s.closing && s.hold == 0 && !r.waits && out.Len()-start < enough && !(hasty && s.extra >= hastyExtra) {
 		if over := e.mustWait(s, batch[n]); over != nil {
 			if n > 0 || hasty {
@@ -85,15 +86,17 @@ func (e *Engine) do(ctx context.Context, s *Session, batch []Request, out *resp.
 		}
 		r.seen = seq
 		ran, after := e.step(s, batch[n:most])
+		if s.principal != sender { // what came before is the former one's
+			sender.CountCommands(now, n-counted)
+			sender, counted = s.principal, n
+		}
 		n += ran
 		seq = max(seq, after)
 	}
 	if s.hits|s.misses != 0 {
 		s.countLookups()
 	}
-	if p := s.principal; n > 0 && p != nil && p.App != nil {
-		p.App.CountCommands(now, n)
-	}
+	sender.CountCommands(now, n-counted)
 	if s.owed > 0 && n > 0 {
 		s.hold, s.owed = max(s.hold, s.owed), 0
 	}

@@ -5,7 +5,8 @@ import (
 )
 
 // Bounds on the scripts that EVALSHA knows. Beyond them the ones unused for the
-// longest time go, those that only EVAL brought first. A client that gets
+// longest time go, those that only EVAL brought first; beyond that of all
+// namespaces, those of the namespace that holds the most. A client that gets
 // NOSCRIPT then sends EVAL, as all of them do after a restart of Redis.
 const (
 	maxScripts    = 500      // of a namespace
@@ -68,7 +69,8 @@ func (p *scriptSpace) keep(s *script) {
 	p.mu.Unlock()
 }
 
-// add remembers a script, and forgets others to make room.
+// add remembers a script, and forgets others to make room. It remembers none that
+// only those who hold less could make room for.
 func (ss *scriptSpaces) add(p *scriptSpace, s *script) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -80,7 +82,8 @@ func (ss *scriptSpaces) add(p *scriptSpace, s *script) {
 	for len(p.scripts) > 0 && (len(p.scripts) >= maxScripts || p.cost+s.cost > maxScriptCost) {
 		ss.forget(p, p.leastUsed())
 	}
-	for ss.cost+s.cost > maxScriptsAll && ss.forgetSpace(p) {
+	if !ss.makeRoom(p, s.cost) {
+		return
 	}
 	p.used++
 	s.used = p.used
@@ -105,29 +108,33 @@ func (ss *scriptSpaces) forget(p *scriptSpace, s *script) {
 	delete(p.scripts, s.name())
 	p.cost -= s.cost
 	ss.cost -= s.cost
+	if p.members == 0 && len(p.scripts) == 0 {
+		delete(ss.byID, p.id)
+	}
 }
 
-// forgetSpace drops the scripts of some other namespace, one without
-// connections if there is one, and tells whether there was any.
-func (ss *scriptSpaces) forgetSpace(except *scriptSpace) bool {
-	var victim *scriptSpace
-	for _, p := range ss.byID {
-		if p == except || p.cost == 0 {
+// makeRoom has those who hold the most forget scripts until there is room for one
+// of p's, and tells whether there is. So whoever holds no more than an equal
+// share loses nothing through others. Callers hold the locks of ss and p.
+func (ss *scriptSpaces) makeRoom(p *scriptSpace, cost int) bool {
+	for ss.cost+cost > maxScriptsAll {
+		most, holds := p, p.cost+cost
+		for _, other := range ss.byID {
+			if other != p && other.cost > holds {
+				most, holds = other, other.cost
+			}
+		}
+		if most == p {
+			if len(p.scripts) == 0 {
+				return false
+			}
+			ss.forget(p, p.leastUsed())
 			continue
 		}
-		if victim == nil || p.members < victim.members {
-			victim = p
-		}
-		if victim.members == 0 {
-			break
-		}
+		most.mu.Lock()
+		ss.forget(most, most.leastUsed())
+		most.mu.Unlock()
 	}
-	if victim == nil {
-		return false
-	}
-	victim.mu.Lock()
-	ss.clear(victim)
-	victim.mu.Unlock()
 	return true
 }
 

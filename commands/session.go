@@ -249,9 +249,15 @@ func (e *Engine) namespace(ctx context.Context, s *Session, db int) (storage.Nam
 }
 
 // become gives the session another principal. Nothing of the former one may
-// stay: transaction, watched keys, subscriptions, open namespaces.
+// stay: transaction, watched keys, subscriptions, open namespaces, MONITOR, and
+// what it called the connection. How the client wants its answers (RESP2 or
+// RESP3, CLIENT REPLY) stays, or it could not read them.
 func (s *Session) become(p *auth.Principal) {
 	s.leaveHub()
+	if p == nil || !p.Admin {
+		s.setMonitoring(false)
+	}
+	stays := shownToNobodyElse(s.principal, p)
 	s.countLookups() // they are the former namespace's
 	s.standIn(p)
 	s.principal = p
@@ -262,7 +268,28 @@ func (s *Session) become(p *auth.Principal) {
 	s.db = 0
 	s.reads = s.engine.lookups.of(p)
 	s.forgetNamespace()
-	s.show(func(v *shownState) { v.principal, v.db = p, 0 })
+	s.show(func(v *shownState) {
+		v.principal, v.db = p, 0
+		if !stays {
+			v.name, v.libName, v.libVersion, v.noEvict, v.noTouch = "", "", "", false, false
+		}
+	})
+}
+
+// shownToNobodyElse tells whether all who see a connection of the principal after
+// in listings, the admin aside, also see one of before: then its name may stay, as
+// in Redis. Otherwise it would carry words of one namespace into another, when a
+// pool or a proxy signs its connections in to many.
+func shownToNobodyElse(before, after *auth.Principal) bool {
+	switch {
+	case before == nil || after == nil:
+		return false
+	case before.Admin || after.Admin:
+		return after.Admin
+	case before.App.ID != after.App.ID:
+		return false
+	}
+	return after.Prefix() == "" || after.Token.Same(before.Token)
 }
 
 // forgetNamespace drops everything that belongs to the namespace in use.

@@ -122,6 +122,9 @@ type client struct {
 	s *Session
 
 	inbox *inbox
+	// wraps tells that a MULTI in front and an EXEC at the end of a batch are the
+	// door's own, as those of a transaction over HTTP.
+	wraps bool
 }
 
 // pushed returns what was pushed since the last call.
@@ -159,6 +162,7 @@ func (c *client) raw(cmds ...[]string) []byte {
 		for _, a := range args {
 			batch[i].Argv = append(batch[i].Argv, []byte(a))
 		}
+		batch[i].Own = c.wraps && len(cmds) > 1 && (i == 0 && args[0] == "MULTI" || i == len(cmds)-1 && args[0] == "EXEC")
 	}
 	out := resp.NewWriter(resp.V2)
 	for len(batch) > 0 && !c.s.Closing() {
