@@ -14,14 +14,18 @@ var huntForms = []string{"plain", "multi", "eval"}
 
 // each goes through the table: for every command, every place of its arguments
 // and every kind of thing that a hostile client should not know, over RESP2 and
-// RESP3. Who sends it, and in which form, is drawn; with all it is everybody, in
-// every form, and over HTTP.
-func (u *hunter) each(all bool) {
+// RESP3. Half of the commands are the stranger's on one store and the neighbour's on the
+// other. Forms other than the plain one, and HTTP, are drawn; in the whole hunt
+// it is everything.
+func (u *hunter) each(part huntPart) {
 	u.t.Helper()
-	g := u.g
+	g, all := u.g, part == wholeHunt
 	kinds := slices.Sorted(maps.Keys(u.busy.learnt))
-	for _, row := range u.rows {
-		for _, who := range []string{"stranger", "neighbour"} {
+	for i, row := range u.rows {
+		for j, who := range []string{"stranger", "neighbour"} {
+			if !part.has(i + j) {
+				continue
+			}
 			u.refill()
 			for _, args := range u.calls(row, who, all) {
 				for at := strings.Count(row.Name, "|") + 1; at <= len(args); at++ {

@@ -241,32 +241,45 @@ func (w *huntWorld) plant() (canaries []string) {
 }
 
 // victimState is all that the victim has, and what is kept for it.
-func (w *huntWorld) victimState(who string) string {
+type victimState struct {
+	keys    string
+	shown   [6]shownState // of its connections
+	session [6]struct{ closing, waits, inHub bool }
+	rest    string
+}
+
+func (w *huntWorld) victimState(who string) (state victimState) {
 	w.t.Helper()
-	var b strings.Builder
+	var b []byte
 	for db := range storage.Databases {
 		ns, err := w.h.store.Namespace(context.Background(), db, victimApp)
 		require.NoError(w.t, err)
 		_, err = ns.View(context.Background(), nil, func(tx storage.Tx) error {
 			return tx.Ascend("", func(key string, e storage.Entry) bool {
 				if who != "neighbour" || !strings.HasPrefix(key, huntPrefix) {
-					fmt.Fprintf(&b, "%d %q %q %d %d %d\n", db, key, e.Value, e.ExpiresAt, e.UpdatedAt, e.Version)
+					b = strconv.AppendQuote(append(b, '\n', byte('0'+db), ' '), key)
+					b = append(append(append(b, ' '), e.Value...), ' ')
+					b = strconv.AppendInt(append(strconv.AppendInt(b, e.ExpiresAt, 10), ' '), e.UpdatedAt, 10)
+					b = strconv.AppendUint(append(b, ' '), e.Version, 10)
 				}
 				return true
 			})
 		})
 		require.NoError(w.t, err)
 	}
-	for _, c := range w.victims {
-		v := c.s.snapshot()
-		v.principal = nil
-		fmt.Fprintf(&b, "%+v closing %v pays %v in hub %v\n", v, c.s.closing, c.e.mustWait(c.s, Request{Argv: [][]byte{[]byte("SET")}}) != nil, c.s.hub != nil)
+	state.keys = string(b)
+	b = nil
+	for i, c := range w.victims {
+		state.shown[i] = c.s.snapshot()
+		in := &state.session[i]
+		in.closing, in.inHub = c.s.closing, c.s.hub != nil
+		in.waits = c.e.mustWait(c.s, Request{Argv: [][]byte{[]byte("SET"), []byte("a"), []byte("1")}}) != nil
 	}
 	space := w.victims[0].s.scriptSpace()
 	space.mu.Lock()
 	for name := range space.scripts {
 		if name.scope == "" && name.sha == shaOf("return 'SECRET script'") {
-			b.WriteString("the script is there\n")
+			b = append(b, "the script is there\n"...)
 		}
 	}
 	space.mu.Unlock()
@@ -274,10 +287,10 @@ func (w *huntWorld) victimState(who string) string {
 		h.tracking.mu.Lock()
 		readers := h.tracking.keys["canary:key"]
 		h.tracking.mu.Unlock()
-		fmt.Fprintf(&b, "tracked %v\n", readers != nil && slices.Contains(readers.ids, w.victims[1].s.id))
+		b = fmt.Appendf(b, "tracked %v\n", readers != nil && slices.Contains(readers.ids, w.victims[1].s.id))
 	}
-	fmt.Fprintf(&b, "killed %d", w.killed)
-	return b.String()
+	state.rest = string(fmt.Appendf(b, "killed %d", w.killed))
+	return state
 }
 
 // victimActs lets the victim do something, if it is there.

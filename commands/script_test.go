@@ -322,3 +322,68 @@ func TestLibrariesThatBringScripts(t *testing.T) {
 	}
 	require.Equal(t, 10, granted)
 }
+
+// The room for all scripts is shared: who fills it loses scripts, and nobody who
+// holds less.
+func TestScriptsMakeRoomFairly(t *testing.T) {
+	e := newHarness(t).engine
+	ss := &e.scripts
+	n := 0
+	add := func(p *scriptSpace, cost int) *script {
+		n++
+		s := &script{sha: fmt.Sprintf("%040d", n), cost: cost}
+		ss.add(p, s)
+		return s
+	}
+	kept := func(p *scriptSpace, s *script) bool { return p.find("", s.sha) != nil }
+	space := func(name string) *scriptSpace { return ss.attach(storage.ID{Tenant: "t", App: name}) }
+	const mb = 1 << 20
+
+	small := space("small")
+	first := add(small, mb)
+	ss.detach(small) // nobody is connected: that counts for nothing
+	var large []*scriptSpace
+	for i := range 17 { // 16 of them take it all
+		p := space("large" + strconv.Itoa(i))
+		large = append(large, p)
+		for range 16 {
+			add(p, mb)
+		}
+	}
+	require.True(t, kept(small, first))
+	require.LessOrEqual(t, ss.cost, maxScriptsAll)
+	for _, p := range large { // all alike, or one apart
+		require.GreaterOrEqual(t, p.cost, 14*mb)
+	}
+
+	// Whoever holds the most makes room for himself.
+	hog := large[0]
+	for hog.cost < 16*mb && ss.cost < maxScriptsAll {
+		add(hog, mb/2)
+	}
+	others := ss.cost - hog.cost
+	for range 100 {
+		require.True(t, kept(hog, add(hog, 3*mb)))
+	}
+	require.GreaterOrEqual(t, ss.cost-hog.cost, others-3*mb)
+	require.True(t, kept(small, first))
+
+	// A newcomer gets his share from those who have the most.
+	fresh := space("fresh")
+	require.True(t, kept(fresh, add(fresh, 8*mb)))
+	require.True(t, kept(small, first))
+
+	// When all have less than what somebody asks for, it is not kept.
+	crowd := newHarness(t).engine
+	ss = &crowd.scripts
+	var all []*script
+	for i := range 512 {
+		all = append(all, add(space(strconv.Itoa(i)), mb/2))
+	}
+	late := space("late")
+	require.False(t, kept(late, add(late, mb)))
+	for i, s := range all {
+		require.True(t, kept(space(strconv.Itoa(i)), s))
+	}
+	require.True(t, kept(late, add(late, mb/2-1)))
+}
