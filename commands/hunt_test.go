@@ -46,7 +46,7 @@ func TestHuntForLeaks(t *testing.T) {
 		parts = [2]huntPart{wholeHunt, wholeHunt}
 	}
 	t.Run("double", func(t *testing.T) {
-		hunt(t, steps/2, parts[0], seed, func(clock *storetest.Clock) storage.Store { return storetest.NewMemory(clock) })
+		hunt(t, steps/2, parts[0], seed, memoryStore)
 	})
 	t.Run("bunt", func(t *testing.T) {
 		hunt(t, steps/2, parts[1], seed, func(clock *storetest.Clock) storage.Store {
@@ -84,7 +84,7 @@ type hunter struct {
 	last     []string
 }
 
-func hunt(t *testing.T, steps int, part huntPart, seed uint64, open func(*storetest.Clock) storage.Store) {
+func newHunter(t *testing.T, seed uint64, open func(*storetest.Clock) storage.Store) *hunter {
 	t.Helper()
 	u := &hunter{t: t, g: newTreeGenerator(), rnd: rand.New(rand.NewPCG(seed, 1)), answered: make(map[*Command]bool)}
 	u.g.rnd, u.g.used = rand.New(rand.NewPCG(seed, 0)), make(map[int]bool)
@@ -98,6 +98,14 @@ func hunt(t *testing.T, steps int, part huntPart, seed uint64, open func(*storet
 	u.quiet.h.engine.runID = u.busy.h.engine.runID
 	u.canaries = u.busy.plant()
 	u.quiet.clock.Set(u.busy.clock.Now())
+	return u
+}
+
+func memoryStore(clock *storetest.Clock) storage.Store { return storetest.NewMemory(clock) }
+
+func hunt(t *testing.T, steps int, part huntPart, seed uint64, open func(*storetest.Clock) storage.Store) {
+	t.Helper()
+	u := newHunter(t, seed, open)
 	defer func() {
 		if t.Failed() {
 			t.Logf("seed %d; the last commands were\n%s", seed, strings.Join(u.last[max(0, len(u.last)-16):], "\n"))
