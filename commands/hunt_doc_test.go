@@ -59,7 +59,7 @@ func TestTheHuntIsDocumented(t *testing.T) {
 	require.True(t, ok)
 	want := huntTable(t)
 	if os.Getenv("CUBBY_UPDATE_HUNT") != "" {
-		require.NoError(t, os.WriteFile(file, []byte(before+begin+want+end+after), 0o644)) //nolint:gosec // documentation is for everybody
+		require.NoError(t, os.WriteFile(file, []byte(before+begin+want+end+after), 0o644))
 		return
 	}
 	require.Equal(t, want, told, "CUBBY_UPDATE_HUNT=1 go test ./commands -run TestTheHuntIsDocumented writes it")
