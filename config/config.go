@@ -40,7 +40,7 @@ type Config struct {
 	SignInMaxClients        int           // of MaxClients before they have signed in, in percent
 	SignInMaxClientsAddress int           // the same from one address; 0 is no limit
 
-	EventLoops int // that serve connections without TLS; 0 is all cores but one, below 0 none
+	EventLoops int // that serve connections without TLS; 0 is one for each core, below 0 none
 
 	ClientQueryBufferLimit   int64         // bytes of the largest request
 	ProtoMaxBulkLen          int64         // bytes of the largest argument

@@ -41,8 +41,7 @@ type Options struct {
 	// (signin-timeout); 0 is never.
 	SignInTimeout time.Duration
 	// EventLoops is how many event loops serve plain TCP and unix connections
-	// (event-loops): 0 is one less than there are processors and at least one,
-	// below 0 none. What loops
+	// (event-loops): 0 is one for each processor core, below 0 none. What loops
 	// do not serve, TLS and systems other than Linux, is redcon's. It cannot
 	// change while the server runs.
 	EventLoops int

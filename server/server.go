@@ -239,7 +239,7 @@ func (s *Server) eventLoops() []*loop {
 	if s.loops == nil && !s.stopping {
 		n := s.options().EventLoops
 		if n == 0 {
-			n = defaultLoops(runtime.GOMAXPROCS(0))
+			n = runtime.GOMAXPROCS(0)
 		}
 		loops, err := startLoops(s, max(n, 0))
 		if err != nil {
@@ -249,11 +249,6 @@ func (s *Server) eventLoops() []*loop {
 	}
 	return s.loops
 }
-
-// defaultLoops leaves a processor to all that is not a loop: the kernel's part of
-// the network, the journal, long commands, the collector. A loop that has to
-// share its processor waits for a time slice, which is what clients notice most.
-func defaultLoops(processors int) int { return max(processors-1, 1) }
 
 // bounds are the limits that a client's frames are parsed by.
 func (s *Server) bounds(p peer) bounds {

@@ -244,9 +244,3 @@ func TestLostListener(t *testing.T) {
 	c.say("PING\r\n")
 	c.hears("+PONG\r\n")
 }
-
-func TestDefaultLoops(t *testing.T) {
-	for processors, loops := range map[int]int{1: 1, 2: 1, 3: 2, 16: 15} {
-		require.Equal(t, loops, defaultLoops(processors))
-	}
-}
