@@ -122,6 +122,9 @@ func hunt(t *testing.T, steps int, part huntPart, seed uint64, open func(*storet
 	u.inherit(part)
 	u.each(part)
 	for step := 0; step < steps && !t.Failed(); step++ {
+		if step%100 == 0 {
+			u.refill()
+		}
 		row := u.rows[step/2%len(u.rows)]
 		if step%2 == 1 {
 			row = u.often[step/2%len(u.often)]

@@ -331,7 +331,7 @@ func (w *huntWorld) victimActs(rnd *rand.Rand) {
 	case 10:
 		main.pipeline([]string{"MULTI"}, []string{"SET", key, huntSecret}, []string{"PUBLISH", channel, huntSecret}, []string{"EXEC"})
 	case 11:
-		main.do("EVAL", fmt.Sprintf("return 'SECRET %d'", rnd.IntN(1000)), "0")
+		main.do("EVAL", fmt.Sprintf("return 'SECRET %d'", rnd.IntN(50)), "0")
 	case 12:
 		main.do("GETDEL", key)
 	default:
