@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tidwall/redcon"
@@ -58,7 +59,7 @@ func FuzzSignIn(f *testing.F) {
 		var session *commands.Session
 		s := newServer(Options{Log: log}, func(o commands.SessionOptions) peer {
 			session = engine.NewSession(o)
-			return enginePeer{engine, session}
+			return hastyPeer{enginePeer{engine, session}}
 		})
 		wire := &scriptedConn{data: bytes.Clone(data)}
 		c := s.newConn(wire)
@@ -89,6 +90,12 @@ func FuzzSignIn(f *testing.F) {
 		}
 	})
 }
+
+// hastyPeer does not wait after failed sign-ins, which would leave a fuzzer
+// asleep for most of its time.
+type hastyPeer struct{ enginePeer }
+
+func (hastyPeer) hold() time.Duration { return 0 }
 
 // substitute puts a secret in the place of a word, also where a length announces
 // it.
