@@ -27,6 +27,7 @@ async function loadSettings() {
   const { elements } = $("form");
   for (const name of ["name", "every", "rows", "note"]) elements.namedItem(name).value = settings[name];
   elements.namedItem("paused").checked = settings.paused;
+  for (const field of elements) field.disabled = false; // before, they would show what is not stored, or lose what is typed
 }
 
 async function saveSettings(event) {
