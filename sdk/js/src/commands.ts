@@ -6,10 +6,10 @@ import type { AppendOptions, CallOptions, KvStore, ListOptions, Page, Row, TtlOp
 /** A reply: what a client of Redis, or the HTTP door, makes of one. */
 export type Reply = unknown;
 
-/** How commands get to a server. It rejects with KvError. */
+/** How commands get to a server. */
 export interface Transport {
-  /** `again` tells whether the command may be sent a second time when its reply was lost. */
-  call(args: string[], again: boolean, signal?: AbortSignal): Promise<Reply>;
+  /** Sends a command, and never a second time when its reply was lost. It rejects with KvError. */
+  call(args: string[], signal?: AbortSignal): Promise<Reply>;
 }
 
 /** The words of a TTL. */
@@ -69,16 +69,16 @@ export class CommandKv implements KvStore {
   }
 
   async get<T>(key: string, options?: CallOptions): Promise<T | undefined> {
-    const reply = await this.#transport.call(["KV.GET", this.#key(key)], true, options?.signal);
+    const reply = await this.#transport.call(["KV.GET", this.#key(key)], options?.signal);
     return reply === null || reply === undefined ? undefined : decode<T>(reply);
   }
 
   async set(key: string, value: unknown, options?: TtlOptions): Promise<void> {
-    await this.#transport.call(["KV.SET", this.#key(key), encode(value), ...ttlWords(options?.ttlSeconds)], true, options?.signal);
+    await this.#transport.call(["KV.SET", this.#key(key), encode(value), ...ttlWords(options?.ttlSeconds)], options?.signal);
   }
 
   async delete(key: string, options?: CallOptions): Promise<boolean> {
-    return Number(await this.#transport.call(["KV.DEL", this.#key(key)], true, options?.signal)) === 1;
+    return Number(await this.#transport.call(["KV.DEL", this.#key(key)], options?.signal)) === 1;
   }
 
   async list<T>(options: ListOptions = {}): Promise<Page<T>> {
@@ -86,7 +86,7 @@ export class CommandKv implements KvStore {
     if (options.limit !== undefined) args.push("LIMIT", String(options.limit));
     if (options.cursor) args.push("CURSOR", options.cursor);
     if (options.includeValues === false) args.push("NOVALUES");
-    const [next, rows] = arrayOf(await this.#transport.call(args, true, options.signal));
+    const [next, rows] = arrayOf(await this.#transport.call(args, options.signal));
     const cursor = String(next);
     return { items: arrayOf(rows).map((row) => this.#row<T>(row)), cursor: cursor === "0" ? null : cursor };
   }
@@ -110,37 +110,37 @@ export class CommandKv implements KvStore {
   async mset(values: Record<string, unknown>, options?: TtlOptions): Promise<void> {
     const words = ttlWords(options?.ttlSeconds, true);
     const pairs = Object.entries(values).flatMap(([key, value]) => [this.#key(key), encode(value)]);
-    if (pairs.length > 0) await this.#transport.call(["KV.MSET", ...words, ...pairs], true, options?.signal);
+    if (pairs.length > 0) await this.#transport.call(["KV.MSET", ...words, ...pairs], options?.signal);
   }
 
   async mget<T>(keys: string[], options?: CallOptions): Promise<(T | undefined)[]> {
     if (keys.length === 0) return [];
-    const reply = await this.#transport.call(["KV.MGET", ...keys.map((key) => this.#key(key))], true, options?.signal);
+    const reply = await this.#transport.call(["KV.MGET", ...keys.map((key) => this.#key(key))], options?.signal);
     return arrayOf(reply).map((text) => (text === null || text === undefined ? undefined : decode<T>(text)));
   }
 
   async expire(key: string, ttlSeconds: number, options?: CallOptions): Promise<boolean> {
     const [unit, n] = ttlWords(ttlSeconds);
     const command = unit === "PX" ? "PEXPIRE" : "EXPIRE";
-    return Number(await this.#transport.call([command, this.#key(key), n ?? ""], true, options?.signal)) === 1;
+    return Number(await this.#transport.call([command, this.#key(key), n ?? ""], options?.signal)) === 1;
   }
 
   async appendUnique<T>(key: string, items: unknown[], options?: AppendOptions): Promise<T[]> {
     const words = ttlWords(options?.ttlSeconds);
     const args = ["KV.APPENDUNIQUE", this.#key(key), encode(items), ...(words.length > 0 ? words : ["KEEPTTL"])];
     if (options?.idKey !== undefined) args.push("ID", options.idKey);
-    return decode<T[]>(await this.#transport.call(args, true, options?.signal));
+    return decode<T[]>(await this.#transport.call(args, options?.signal));
   }
 
   async popAll<T>(key: string, options?: CallOptions): Promise<T[]> {
-    return decode<T[]>(await this.#transport.call(["KV.POPALL", this.#key(key)], false, options?.signal));
+    return decode<T[]>(await this.#transport.call(["KV.POPALL", this.#key(key)], options?.signal));
   }
 
   async purgeExpired(limit = 1000, options?: CallOptions): Promise<number> {
-    return Number(await this.#transport.call(["KV.PURGE", "LIMIT", String(limit)], true, options?.signal));
+    return Number(await this.#transport.call(["KV.PURGE", "LIMIT", String(limit)], options?.signal));
   }
 
   async usage(options?: CallOptions): Promise<Record<string, unknown>> {
-    return Object.fromEntries(fields(await this.#transport.call(["KV.USAGE"], true, options?.signal)));
+    return Object.fromEntries(fields(await this.#transport.call(["KV.USAGE"], options?.signal)));
   }
 }

@@ -1,8 +1,7 @@
-import { KvError, badInput } from "./errors.js";
+import { KvError, badInput, networkError } from "./errors.js";
 import { encode } from "./json.js";
 import { pages } from "./pages.js";
 import type { AppendOptions, CallOptions, KvStore, ListOptions, Page, Row, TtlOptions } from "./types.js";
-import { networkError } from "./errors.js";
 
 export interface EphemeralOptions {
   /** Stands before every key. */

@@ -32,7 +32,7 @@ class HttpTransport implements Transport {
     this.#options = options;
   }
 
-  async call(args: string[], _again: boolean, signal?: AbortSignal): Promise<Reply> {
+  async call(args: string[], signal?: AbortSignal): Promise<Reply> {
     const token = await this.#fetchToken();
     try {
       return await this.#send(token, args, signal);

@@ -38,7 +38,7 @@ class RespTransport implements Transport {
     else throw badInput("the client has none of the methods call, sendCommand and customCommand");
   }
 
-  async call(args: string[], _again: boolean, signal?: AbortSignal): Promise<Reply> {
+  async call(args: string[], signal?: AbortSignal): Promise<Reply> {
     if (signal?.aborted) throw networkError("the call was given up", signal.reason);
     try {
       return await (signal ? abortable(this.#send(args), signal) : this.#send(args));
